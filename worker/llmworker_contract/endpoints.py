@@ -25,3 +25,6 @@ TERMINATION_LOG: Final = "/dev/termination-log"
 
 PROFILE_VARIABLE: Final = "LLMWORKER_ENGINE_PROFILE"
 """Set in the worker image at build: which engine profile the image holds."""
+
+TERMINATION_GRACE: Final = 60
+"""Seconds between the kubelet's SIGTERM and its SIGKILL; the worker must be gone before."""

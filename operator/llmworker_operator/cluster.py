@@ -1,0 +1,138 @@
+"""The only way to the API server, and the only importer of its client. Plain dictionaries in and out.
+
+The client's typed models are left aside: they cost memory and a round of validation for objects that we render
+as dictionaries anyway. Authentication, TLS and token renewal are the client's.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple
+
+import aiohttp
+from kubernetes.aio import client, config
+
+from llmworker_operator import names
+
+_TIMEOUT = 10.0
+"""Seconds for one request: a connection that went silent must not hold up its worker."""
+
+_PAGE = 200
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+
+
+class Resource(NamedTuple):
+    """A kind as the API server's paths spell it."""
+
+    api_version: str
+    kind: str
+    plural: str
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """The path of a collection, an object or its subresource."""
+        prefix = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return "/".join(part for part in (f"{prefix}{scope}/{self.plural}", name, subresource) if part)
+
+
+WORKERS = Resource(names.API_VERSION, names.KIND, names.PLURAL)
+DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
+SERVICES = Resource("v1", "Service", "services")
+CHILDREN = (SERVICES, DEPLOYMENTS)
+BY_KIND = {resource.kind: resource for resource in (WORKERS, *CHILDREN)}
+
+
+class ApiError(Exception):
+    """The API server said no, or nothing. `status` is the HTTP status, 0 where none came."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Cluster:
+    """One connection pool to the API server. Every method raises `ApiError`."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._api = api
+
+    @classmethod
+    async def connect(cls) -> "Cluster":
+        """In a pod by its service account, else by KUBECONFIG."""
+        try:
+            config.load_incluster_config()
+        except config.ConfigException:
+            await config.load_kube_config()
+        return cls(client.ApiClient())
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._api.close()
+
+    async def apply(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Server-side apply; fields that others took from us are taken back. Returns the object."""
+        resource, metadata = BY_KIND[manifest["kind"]], manifest["metadata"]
+        path = resource.path(metadata["namespace"], metadata["name"])
+        query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
+        return await self._request("PATCH", path, query, manifest, _APPLY)
+
+    async def write_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace an LLMWorker's status fields. Returns the object."""
+        path = WORKERS.path(namespace, name, "status")
+        return await self._request(
+            "PATCH", path, {"fieldManager": names.FIELD_MANAGER}, {"status": dict(status)}, _MERGE
+        )
+
+    async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """An object, or None if there is none."""
+        try:
+            return await self._request("GET", resource.path(namespace, name), {})
+        except ApiError as error:
+            if error.status == 404:  # noqa: PLR2004  (HTTP's own number)
+                return None
+            raise
+
+    async def list(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
+        """All objects of a kind, page by page; of children only ours."""
+        query = {"limit": str(_PAGE)}
+        if resource is not WORKERS:
+            query["labelSelector"] = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
+        while True:
+            page = await self._request("GET", resource.path(), query)
+            for item in page["items"]:
+                # A list leaves out what all of its items share.
+                yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}
+            if not page["metadata"].get("continue"):
+                return
+            query["continue"] = page["metadata"]["continue"]
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: Any = None, content_type: str = "application/json"
+    ) -> dict[str, Any]:
+        serialized = self._api.param_serialize(
+            method=method,
+            resource_path=path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": content_type},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = await self._api.call_api(*await serialized, _request_timeout=_TIMEOUT)
+            text = (await response.read()).decode()
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise ApiError(0, f"the API server cannot be reached: {error!r}") from error
+        if not 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
+            raise ApiError(response.status, _sentence(text))
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+
+def _sentence(text: str) -> str:
+    """The message of a Status object, or the answer as it is: a proxy's page, say."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:500]

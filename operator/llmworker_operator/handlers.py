@@ -1,0 +1,71 @@
+"""What kopf calls: every event goes to the store, and what is news to the queue. Decides nothing."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import kopf
+
+from llmworker_operator import names
+from llmworker_operator.cluster import BY_KIND, CHILDREN, WORKERS
+from llmworker_operator.store import Key, Store
+from llmworker_operator.work import WorkQueue
+
+
+class _Backoffs:
+    """Seconds between tries to watch, without an end: kopf would otherwise stop its loop after the last one."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.1, 0.2, 0.5), itertools.repeat(1.0))
+
+
+def settings() -> kopf.OperatorSettings:
+    """kopf as list and watch, nothing else: no annotations, no finalizers, no events, no peering."""
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.peering.standalone = True
+    chosen.scanning.disabled = True
+    chosen.queueing.idle_timeout = 0.1  # one task for each object lives that long after a list
+    chosen.watching.chunk_size = 100  # halves the peak of memory on a restart
+    chosen.watching.connect_timeout = 3
+    chosen.watching.inactivity_timeout = 70  # above the API server's bookmarks, which come every 60
+    chosen.networking.error_backoffs = _Backoffs()
+    for resource in CHILDREN:
+        group = resource.api_version.rpartition("/")[0]
+        chosen.watching.label_selectors[group, resource.plural] = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
+    return chosen
+
+
+def registry(store: Store, queue: WorkQueue) -> kopf.OperatorRegistry:
+    """The watches: LLMWorkers and both kinds of children, as plain events."""
+    found = kopf.OperatorRegistry()
+
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+    kopf.on.login(registry=found)(login)
+    for resource in (WORKERS, *CHILDREN):
+        group, _, version = resource.api_version.rpartition("/")
+        kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue))
+    return found
+
+
+def _watcher(kind: str, store: Store, queue: WorkQueue) -> Any:
+    async def seen(event: kopf.RawEvent, body: kopf.Body, **_: Any) -> None:
+        take_in(kind, event["type"], dict(body), store, queue)
+
+    seen.__name__ = f"{BY_KIND[kind].plural}_seen"
+    return seen
+
+
+def take_in(kind: str, change: str | None, body: dict[str, Any], store: Store, queue: WorkQueue) -> None:
+    """One event: `change` is ADDED, MODIFIED, DELETED, or None for an object of the first list."""
+    key: Key | None = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+    if change == "DELETED" and key:
+        store.forget(kind, key)
+    elif kind == names.KIND:
+        key = store.see_worker(body)
+    else:
+        key = store.see_child({"kind": kind, **body})
+    if key:
+        queue.add(key)

@@ -1,0 +1,53 @@
+"""Every name that the cluster sees, written once."""
+
+from typing import Final
+
+GROUP: Final = "llmworker.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "LLMWorker"
+PLURAL: Final = "llmworkers"
+
+FIELD_MANAGER: Final = "llmworker-operator"
+"""Owner of the fields that we apply; it is API: another name would leave the old one's fields behind."""
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+"""Label on all children; the operator watches only objects that carry it with FIELD_MANAGER as value."""
+
+WORKER_LABEL: Final = f"{GROUP}/worker"
+"""Label on children and pods, and the selector of both: the LLMWorker's name."""
+
+DESIRED_HASH: Final = f"{GROUP}/desired-hash"
+"""Annotation on children: hash of what we applied, so that an unchanged child costs no request."""
+
+CONTAINER: Final = "worker"
+SERVICE_PORT: Final = 80
+DEFAULT_GPU_RESOURCE: Final = "nvidia.com/gpu"
+GPU_TAINT: Final = "nvidia.com/gpu"
+"""The taint that clusters put on GPU nodes; workers that ask for GPUs tolerate it."""
+
+WORKER_USER: Final = 10001
+"""Numeric user of the worker image, since `runAsNonRoot` can only judge numbers."""
+
+CLUSTER_DOMAIN: Final = "svc.cluster.local"
+
+
+def labels(worker: str) -> dict[str, str]:
+    """Labels of every object that belongs to the worker of that name."""
+    return {
+        "app.kubernetes.io/name": "llmworker",
+        "app.kubernetes.io/instance": worker,
+        "app.kubernetes.io/component": "worker",
+        MANAGED_BY: FIELD_MANAGER,
+        WORKER_LABEL: worker,
+    }
+
+
+def selector(worker: str) -> dict[str, str]:
+    """What selects a worker's pods; never changes, since a Deployment's selector cannot."""
+    return {WORKER_LABEL: worker}
+
+
+def url(worker: str, namespace: str) -> str:
+    """The base URL that OpenAI clients in the cluster are given."""
+    return f"http://{worker}.{namespace}.{CLUSTER_DOMAIN}/v1"

@@ -1,0 +1,16 @@
+"""A worker's children as manifests. Pure: one kind of child, one module."""
+
+from typing import Any, TypeAlias
+
+from llmworker_operator.api import LLMWorkerSpec
+from llmworker_operator.config import Config
+from llmworker_operator.owner import Owner
+from llmworker_operator.render.deployment import deployment
+from llmworker_operator.render.service import service
+
+Manifest: TypeAlias = dict[str, Any]
+
+
+def children(owner: Owner, spec: LLMWorkerSpec, config: Config) -> list[Manifest]:
+    """Everything that should exist for the worker, in the order in which it is applied."""
+    return [service(owner), deployment(owner, spec, config)]

@@ -1,0 +1,57 @@
+"""Lists everything and compares it with the store: at the start, so that no reconcile races the first lists, and
+from time to time, since a watch that was cut never tells what was deleted meanwhile."""
+
+import asyncio
+import logging
+import random
+
+from llmworker_operator import names
+from llmworker_operator.cluster import CHILDREN, WORKERS, ApiError, Cluster
+from llmworker_operator.store import Key, Store
+from llmworker_operator.work import WorkQueue
+
+_EVERY = 300.0
+_RETRY = 1.0
+
+log = logging.getLogger(__name__)
+
+
+async def resync(cluster: Cluster, store: Store) -> set[Key]:
+    """List all kinds, children first. Returns the keys with news. Raises `ApiError`."""
+    news: set[Key | None] = set()
+    for resource in (*CHILDREN, WORKERS):
+        vanished = set(store.known(resource.kind))
+        async for body in cluster.list(resource):
+            vanished.discard(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+            news.add(store.see_worker(body) if resource.kind == names.KIND else store.see_child(body))
+        for key in vanished:
+            # Made by a watch event while the list was under way? Then reading it again is cheaper than a mistake.
+            if await cluster.read(resource, *key) is None:
+                store.forget(resource.kind, key)
+                news.add(key)
+    return {key for key in news if key}
+
+
+async def prime(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
+    """The first lists, tried until the API server answers."""
+    while True:
+        try:
+            found = await resync(cluster, store)
+        except ApiError as error:
+            log.warning("first lists: %s; trying again", error)
+            await asyncio.sleep(_RETRY)
+        else:
+            break
+    for key in found:
+        queue.add(key)
+
+
+async def keep_in_step(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
+    """Resync for ever, at moments that spread."""
+    while True:
+        await asyncio.sleep(_EVERY * random.uniform(0.9, 1.1))  # noqa: S311  (spreads load, keeps no secret)
+        try:
+            for key in await resync(cluster, store):
+                queue.add(key)
+        except ApiError as error:
+            log.warning("resync: %s; the next one will tell", error)

@@ -1,0 +1,161 @@
+"""What the operator knows of the cluster, kept slim: no managed fields, and of children only what decisions need."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from llmworker_operator import names
+from llmworker_operator.manifests import covers, desired_hash
+from llmworker_operator.owner import Owner
+
+Body: TypeAlias = Mapping[str, Any]
+
+
+class Key(NamedTuple):
+    """An LLMWorker's place; the work queue's unit."""
+
+    namespace: str
+    name: str
+
+
+@dataclass
+class Worker:
+    """An LLMWorker as last seen."""
+
+    uid: str
+    generation: int
+    spec: dict[str, Any]
+    status: dict[str, Any]
+    deleting: bool
+
+
+@dataclass
+class Child:
+    """A child as last seen, and what we know of our own last apply."""
+
+    kind: str
+    owner_uid: str
+    generation: int
+    hash: str | None
+    status: dict[str, Any]
+    live: dict[str, Any] | None
+    """The spec, kept only until it has been compared with what we want."""
+
+    def says(self, desired: Body) -> bool:
+        """Whether it is what we want, so that nothing has to be applied. Remembers a comparison that held."""
+        if self.hash != desired_hash(desired):
+            return False
+        if self.live is not None and covers(self.live, desired["spec"]):
+            self.live = None
+        return self.live is None
+
+
+@dataclass
+class Store:
+    """The operator's picture of the cluster, fed by lists, watches and the answers to its own writes."""
+
+    workers: dict[Key, Worker] = field(default_factory=dict)
+    children: dict[Key, dict[str, Child]] = field(default_factory=dict)
+    _versions: dict[tuple[str, Key], tuple[str, int]] = field(default_factory=dict)
+    """Newest resourceVersion seen of each object: an older event, overtaken by our own write, is dropped."""
+
+    def see_worker(self, body: Body) -> Key | None:
+        """Take in an LLMWorker; the key if it has to be reconciled, None for an echo."""
+        key = _place(body)
+        if not self._newer(names.KIND, key, body):
+            return None
+        seen = Worker(
+            uid=body["metadata"]["uid"],
+            generation=body["metadata"]["generation"],
+            spec=dict(body.get("spec") or {}),
+            status=dict(body.get("status") or {}),
+            deleting="deletionTimestamp" in body["metadata"],
+        )
+        known, self.workers[key] = self.workers.get(key), seen
+        return None if known == seen else key
+
+    def see_child(self, body: Body) -> Key | None:
+        """Take in a child; its worker's key if that has to be reconciled, None for an echo or a stranger."""
+        owner = controller(body)
+        if owner is None:
+            return None
+        key, kind = _place(body), str(body["kind"])
+        if not self._newer(kind, key, body):
+            return None
+        seen = _child(body, owner["uid"])
+        known = self.children.setdefault(key, {}).get(kind)
+        if known and known.live is None and (known.generation, known.hash) == (seen.generation, seen.hash):
+            seen.live = None
+        self.children[key][kind] = seen
+        return None if known == seen else key
+
+    def applied(self, body: Body) -> None:
+        """Take in the answer to our own apply: what it says is what we want."""
+        self.see_child(body)
+        child = self.children.get(_place(body), {}).get(body["kind"])
+        if child:
+            child.live = None
+
+    def forget(self, kind: str, key: Key) -> None:
+        """An object is gone."""
+        self._versions.pop((kind, key), None)
+        if kind == names.KIND:
+            self.workers.pop(key, None)
+        else:
+            self.children.get(key, {}).pop(kind, None)
+            if not self.children.get(key):
+                self.children.pop(key, None)
+
+    def known(self, kind: str) -> Iterator[Key]:
+        """Places where an object of that kind was seen."""
+        if kind == names.KIND:
+            yield from list(self.workers)
+        else:
+            yield from [key for key, found in self.children.items() if kind in found]
+
+    def owner(self, key: Key) -> Owner:
+        """The identity of a known worker."""
+        return Owner(name=key.name, namespace=key.namespace, uid=self.workers[key].uid)
+
+    def _newer(self, kind: str, key: Key, body: Body) -> bool:
+        uid, version = body["metadata"]["uid"], int(body["metadata"]["resourceVersion"])
+        known_uid, known_version = self._versions.get((kind, key), ("", -1))
+        if uid == known_uid and version < known_version:
+            return False
+        self._versions[kind, key] = (uid, version)
+        return True
+
+
+def controller(body: Body) -> Body | None:
+    """The owner reference of the LLMWorker that controls the object; None for anybody else's object."""
+    for reference in body["metadata"].get("ownerReferences") or ():
+        group = reference["apiVersion"].partition("/")[0]
+        if reference.get("controller") and (group, reference["kind"]) == (names.GROUP, names.KIND):
+            found: Body = reference
+            return found
+    return None
+
+
+def _place(body: Body) -> Key:
+    """Children carry their worker's name and namespace, so one place serves for both."""
+    return Key(body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _child(body: Body, owner_uid: str) -> Child:
+    status = body.get("status") or {}
+    kept = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "conditions")
+    return Child(
+        kind=body["kind"],
+        owner_uid=owner_uid,
+        generation=body["metadata"].get("generation", 0),
+        hash=desired_hash(body),
+        status={name: _slim(status[name]) for name in kept if name in status},
+        live=dict(body.get("spec") or {}),
+    )
+
+
+def _slim(value: Any) -> Any:
+    """Conditions without their clocks, which tick without news."""
+    if isinstance(value, list):
+        return [{key: item[key] for key in ("type", "status", "message") if key in item} for item in value]
+    return value

@@ -1,0 +1,83 @@
+"""Each example as the objects it becomes. `--update-golden` rewrites the files; read the difference in review."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from llmworker_operator.api import LLMWorkerSpec
+from llmworker_operator.config import Config
+from llmworker_operator.owner import Owner
+from llmworker_operator.render import children
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def rendered(example: Path) -> str:
+    worker = yaml.safe_load(example.read_text())
+    spec = LLMWorkerSpec.model_validate(worker["spec"])
+    owner = Owner(name=worker["metadata"]["name"], namespace="default", uid="00000000-0000-0000-0000-000000000000")
+    return yaml.safe_dump_all(children(owner, spec, Config()), sort_keys=False)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_renders_as_its_golden_file_says(example: Path, request: pytest.FixtureRequest) -> None:
+    golden = GOLDEN / example.name
+    if request.config.getoption("--update-golden"):
+        golden.write_text(rendered(example))
+    assert rendered(example) == golden.read_text()
+
+
+def test_there_is_no_golden_file_without_an_example() -> None:
+    assert {path.name for path in GOLDEN.glob("*.yaml")} == {path.name for path in EXAMPLES}
+
+
+def container(**spec: object) -> dict[str, object]:
+    parsed = LLMWorkerSpec.model_validate({"model": {"name": "m"}, **spec})
+    _, deployment = children(Owner("w", "n"), parsed, Config(worker_repository="registry.example/worker"))
+    (found,) = deployment["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("spec", "gpus"),
+    [
+        pytest.param({}, {"nvidia.com/gpu": "1"}, id="one by default"),
+        pytest.param(
+            {"engine": {"tensorParallelSize": 2, "pipelineParallelSize": 2}},
+            {"nvidia.com/gpu": "4"},
+            id="as many as the engine splits the model over",
+        ),
+        pytest.param({"gpu": {"count": 1, "resourceName": "nvidia.com/mig-1g.5gb"}}, {"nvidia.com/mig-1g.5gb": "1"}),
+        pytest.param({"image": {"profile": "cpu"}}, None, id="none for an engine without CUDA"),
+        pytest.param({"image": {"profile": "cpu"}, "gpu": {"count": 1}}, {"nvidia.com/gpu": "1"}, id="as stated"),
+    ],
+)
+def test_gpus_of_a_pod(spec: dict[str, object], gpus: dict[str, str] | None) -> None:
+    resources = container(**spec)["resources"]
+    assert resources == ({} if gpus is None else {"requests": gpus, "limits": gpus})
+
+
+@pytest.mark.parametrize(
+    ("image", "reference"),
+    [
+        ({}, "registry.example/worker:stable-cuda12.1.0"),
+        ({"channel": "dev"}, "registry.example/worker:dev-cuda12.1.0"),
+        ({"profile": "cpu"}, "registry.example/worker:cpu"),
+        ({"profile": "cpu", "reference": "localhost/own:1"}, "localhost/own:1"),
+    ],
+)
+def test_image_of_a_worker(image: dict[str, str], reference: str) -> None:
+    assert container(image=image)["image"] == reference
+
+
+def test_a_reference_to_a_variable_in_a_value_stays_text() -> None:
+    environment = container(model={"name": "m", "downloadDir": "/models/$(HOME)"})["env"]
+    assert {"name": "DOWNLOAD_DIR", "value": "/models/$$(HOME)"} in environment  # type: ignore[operator]
+
+
+def test_a_free_variable_wins_over_the_cache_folder_and_nothing_is_named_twice() -> None:
+    environment = container(env=[{"name": "HF_HOME", "value": "/elsewhere"}])["env"]
+    assert [entry for entry in environment if entry["name"] == "HF_HOME"] == [  # type: ignore[attr-defined]
+        {"name": "HF_HOME", "value": "/elsewhere"}
+    ]
