@@ -1,0 +1,109 @@
+"""Takes a node's remains away: containers, shims, mounts, cgroups, pods' network namespaces. Level 3 only."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from cluster.node import Node
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_PATIENCE = 10.0
+
+
+def stop_containers(node: Node) -> None:
+    """Kill and forget all containers, while containerd still answers and after the kubelet has stopped."""
+    if not node.socket.exists():
+        return
+    for task in _ctr(node, "tasks", "ls", "-q"):
+        _ctr(node, "tasks", "kill", "-s", "SIGKILL", task)
+    deadline = time.monotonic() + _PATIENCE
+    while (tasks := _ctr(node, "tasks", "ls", "-q")) and time.monotonic() < deadline:
+        for task in tasks:
+            _ctr(node, "tasks", "rm", "-f", task)
+    for container in _ctr(node, "containers", "ls", "-q"):
+        _ctr(node, "containers", "rm", container)
+
+
+def sweep(node: Node) -> None:
+    """After containerd has stopped: whatever it and the kubelet left on the machine."""
+    for pid in _shims(node):
+        os.kill(pid, signal.SIGKILL)
+    for mount in sorted(_mounts(node), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=True)
+    for namespace in _pod_namespaces(node):
+        subprocess.run(["ip", "netns", "del", namespace], check=True)
+    for cgroup in _cgroups(node):
+        _remove_cgroup(cgroup)
+
+
+def _ctr(node: Node, *arguments: str) -> list[str]:
+    """Output words of containerd's client; a container that is gone meanwhile is what was wanted."""
+    done = subprocess.run([*node.ctr(), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
+def _shims(node: Node) -> Iterator[int]:
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                command = (folder / "cmdline").read_bytes().split(b"\0")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if command[0].endswith(b"containerd-shim-runc-v2") and str(node.socket).encode() in command:
+                yield int(folder.name)
+
+
+def _mounts(node: Node) -> list[str]:
+    ours = (f"{node.run}/", f"{node.kubelet_root}/")
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return [point for point in (line.split()[1] for line in lines) if point.startswith(ours)]
+
+
+def _pod_namespaces(node: Node) -> list[str]:
+    """CNI's namespaces of this rig's pods: their host-local leases are below the rig's run folder."""
+    recorded = node.run / "pod-namespaces"
+    if not recorded.exists():
+        return []
+    return [name for name in recorded.read_text().split() if Path("/run/netns", name).exists()]
+
+
+def record_pod_namespaces(node: Node) -> None:
+    """Before the containers go: which network namespaces are theirs, by the pods' sandboxes."""
+    found = set()
+    for container in _ctr(node, "containers", "ls", "-q"):
+        told = "\n".join(_ctr(node, "containers", "info", container))
+        found |= {word.strip('",').rpartition("/")[2] for word in told.split() if "/netns/cni-" in word}
+    (node.run / "pod-namespaces").write_text("\n".join(sorted(found)))
+
+
+def _cgroups(node: Node) -> list[Path]:
+    tops = [_CGROUPS, *(path for path in _CGROUPS.iterdir() if path.is_dir() and not path.is_symlink())]
+    return [top / node.cgroup.strip("/") for top in tops if (top / node.cgroup.strip("/")).is_dir()]
+
+
+def _remove_cgroup(top: Path) -> None:
+    """Innermost first; a cgroup is busy for a moment after its last process."""
+    deadline = time.monotonic() + _PATIENCE
+    for folder in [*sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True), top]:
+        while folder.exists():
+            try:
+                folder.rmdir()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def prepare_cgroup(node: Node) -> None:
+    """The kubelet wants its root cgroup to exist in every controller."""
+    tops = [path for path in _CGROUPS.iterdir() if path.is_dir() and not path.is_symlink()]
+    version_two = (_CGROUPS / "cgroup.controllers").exists()
+    for top in [_CGROUPS] if version_two else tops:
+        folder = top / node.cgroup.strip("/")
+        folder.mkdir(exist_ok=True)
+        if top.name == "cpuset":
+            for setting in ("cpuset.cpus", "cpuset.mems"):
+                (folder / setting).write_text((top / setting).read_text())
