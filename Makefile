@@ -7,7 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := PYTHONPATH=tests PYTHONUNBUFFERED=1 $(BIN)/python
+RUN := PYTHONPATH=tests:. PYTHONUNBUFFERED=1 $(BIN)/python
 CLUSTER ?= dev
 LEVEL ?= 3
 KUBE_CONTEXT ?=
@@ -16,7 +16,7 @@ PYTEST_ARGS ?=
 ##@ The two commands
 .PHONY: demo
 demo: setup ## A real Kubernetes, the operator by Helm, an LLMWorker, a streamed answer (KUBE_CONTEXT=… uses your cluster)
-	@$(RUN) demo up $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
+	@$(RUN) -m demo up $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
 
 .PHONY: test
 test: setup ## Every test: units, a real API server, real vLLM, the way end to end
@@ -25,7 +25,7 @@ test: setup ## Every test: units, a real API server, real vLLM, the way end to e
 ##@ Demo
 .PHONY: demo-down
 demo-down: setup ## Take the demo down and leave nothing
-	@$(RUN) demo down $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
+	@$(RUN) -m demo down $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
 
 ##@ Cluster
 .PHONY: cluster-up
@@ -58,7 +58,7 @@ images: setup ## Build the operator image and the worker image of the cpu profil
 check: setup ## Format, lint, types, layers, generated files
 	@echo "ruff"; $(BIN)/ruff format --check -q . || { echo "run: make format"; exit 1; }
 	$(BIN)/ruff check -q .
-	echo "mypy"; $(BIN)/mypy -p llmworker_contract -p llmworker_operator -p llmworker_server -p cluster -p assets
+	echo "mypy"; $(BIN)/mypy -p llmworker_contract -p llmworker_operator -p llmworker_server -p cluster -p assets -p demo
 	echo "import contracts"; $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	echo "generated files"; $(RUN) -m llmworker_operator.generate --check
 

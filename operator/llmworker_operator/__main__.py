@@ -10,9 +10,10 @@ import kopf
 from aiohttp import web
 
 from llmworker_operator import health
-from llmworker_operator.cluster import Cluster
+from llmworker_operator.cluster import Cluster, NoCluster
 from llmworker_operator.config import BadConfig, Config, config
 from llmworker_operator.handlers import registry, settings
+from llmworker_operator.names import FIELD_MANAGER
 from llmworker_operator.reconcile import Reconciler
 from llmworker_operator.resync import keep_in_step, prime
 from llmworker_operator.store import Store
@@ -24,7 +25,7 @@ log = logging.getLogger("llmworker_operator")
 
 
 def main() -> int:
-    """Run until stopped. Exit status 0 after SIGTERM, 1 when kopf's loop ended by itself, 2 for a bad environment."""
+    """Run until stopped. Exit status 0 after SIGTERM, 1 when the watches ended, 2 for a bad environment."""
     try:
         chosen = config(os.environ)
     except BadConfig as error:
@@ -34,6 +35,9 @@ def main() -> int:
     logging.getLogger("kopf").setLevel(logging.WARNING)
     try:
         asyncio.run(run(chosen))
+    except NoCluster as error:
+        log.error("%s", error)  # noqa: TRY400  (the sentence says it all)
+        return 2
     except Exception:
         # The process must end with its watches: alive without them it would look healthy and do nothing.
         log.exception("the watches ended; leaving so that the pod restarts")
@@ -55,7 +59,14 @@ async def run(chosen: Config) -> None:
     ready.yes = True
     log.info("listed %d LLMWorkers; watching", len(store.workers))
     try:
-        await kopf.operator(registry=registry(store, queue), settings=settings(), clusterwide=True, standalone=True)
+        await kopf.operator(
+            registry=registry(store, queue),
+            settings=settings(),
+            clusterwide=True,
+            standalone=True,
+            # kopf would ask for the user's name, and a container's numeric user has none.
+            identity=FIELD_MANAGER,  # type: ignore[arg-type]  # a str by another, private name
+        )
     finally:
         for task in tasks:
             task.cancel()

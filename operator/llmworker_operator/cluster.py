@@ -52,6 +52,10 @@ class ApiError(Exception):
         self.message = message
 
 
+class NoCluster(Exception):
+    """Nothing says where the API server is."""
+
+
 class Cluster:
     """One connection pool to the API server. Every method raises `ApiError`."""
 
@@ -60,11 +64,14 @@ class Cluster:
 
     @classmethod
     async def connect(cls) -> "Cluster":
-        """In a pod by its service account, else by KUBECONFIG."""
+        """In a pod by its service account, else by KUBECONFIG. Raises `NoCluster` where neither is there."""
         try:
             config.load_incluster_config()
         except config.ConfigException:
-            await config.load_kube_config()
+            try:
+                await config.load_kube_config()
+            except config.ConfigException as error:
+                raise NoCluster(f"neither a pod's service account nor a KUBECONFIG: {error}") from error
         return cls(client.ApiClient())
 
     async def close(self) -> None:

@@ -76,11 +76,9 @@ class Network:
         _run(self.enter(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]))
 
     def down(self) -> None:
-        """Delete the namespace and the door; both may be gone already."""
+        """Delete the namespace, which deletes the door with it; by then another rig may have the door's number."""
         if self.exists:
             _ip("netns", "del", self.name)
-        if Path(f"/sys/class/net/{self.door}").exists():
-            _ip("link", "del", self.door)
 
 
 def free_number(rig: str) -> int:

@@ -57,9 +57,10 @@ def _shims(node: Node) -> Iterator[int]:
 
 
 def _mounts(node: Node) -> list[str]:
-    ours = (f"{node.run}/", f"{node.kubelet_root}/")
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    return [point for point in (line.split()[1] for line in lines) if point.startswith(ours)]
+    """The kubelet bind-mounts its own root too, to share it with its pods."""
+    tops = (node.run, node.kubelet_root)
+    points = [Path(line.split()[1]) for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [str(point) for point in points if any(point.is_relative_to(top) for top in tops)]
 
 
 def _pod_namespaces(node: Node) -> list[str]:

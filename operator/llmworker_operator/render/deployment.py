@@ -126,7 +126,9 @@ def _volumes(spec: LLMWorkerSpec) -> list[dict[str, Any]]:
 def _cache(spec: LLMWorkerSpec) -> dict[str, Any]:
     claim, folder = spec.cache.persistent_volume_claim, spec.cache.empty_dir
     if claim:
-        return {"persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": claim.read_only}}
+        # readOnly only where it is true: the API server leaves false out, and the live object would look changed.
+        read_only = {"readOnly": True} if claim.read_only else {}
+        return {"persistentVolumeClaim": {"claimName": claim.claim_name, **read_only}}
     limit = folder.size_limit if folder else None
     return {"emptyDir": {} if limit is None else {"sizeLimit": str(limit)}}
 

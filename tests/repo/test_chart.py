@@ -1,0 +1,82 @@
+"""The chart through the real Helm, without a cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cluster.binaries import helm
+
+from demo.kube import Failed, Kube
+
+CHART = Path(__file__).parents[2] / "charts" / "llmworker-operator"
+
+
+@pytest.fixture(scope="module")
+def kube() -> Kube:
+    return Kube({"PATH": str(helm().parent), "HOME": "/nonexistent"})
+
+
+def rendered(kube: Kube, *arguments: str) -> dict[str, dict[str, Any]]:
+    text = kube.helm("template", "release", str(CHART), "-n", "system", "--include-crds", *arguments)
+    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(text) if manifest}
+
+
+def test_lint_finds_nothing(kube: Kube) -> None:
+    assert "0 chart(s) failed" in kube.helm("lint", "--strict", str(CHART))
+
+
+def test_what_the_chart_installs(kube: Kube) -> None:
+    assert set(rendered(kube)) == {
+        "CustomResourceDefinition",
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Deployment",
+    }
+
+
+def test_the_operators_pod_passes_the_restricted_level(kube: Kube) -> None:
+    pod = rendered(kube)["Deployment"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["enableServiceLinks"] is False
+
+
+def test_the_operator_may_do_no_more_than_it_does(kube: Kube) -> None:
+    allowed = {
+        (resource, verb)
+        for rule in rendered(kube)["ClusterRole"]["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert not {resource for resource, _ in allowed} & {"secrets", "pods/exec", "configmaps", "*"}
+    assert "delete" not in {verb for _, verb in allowed}
+    assert ("llmworkers", "patch") not in allowed
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("logLevel=LOUD", "/logLevel"),
+        ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
+        ("replicaCount=2", "replicaCount"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(kube: Kube, setting: str, sentence: str) -> None:
+    with pytest.raises(Failed) as refused:
+        rendered(kube, "--set", setting)
+    assert sentence in str(refused.value)
+
+
+def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
+    arguments = ["--set", "image.repository=r.example/op,image.tag=7,logLevel=DEBUG,worker.repository=r.example/w"]
+    (container,) = rendered(kube, *arguments)["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "r.example/op:7"
+    assert {entry["name"]: entry["value"] for entry in container["env"]} == {
+        "LLMWORKER_WORKER_REPOSITORY": "r.example/w",
+        "LLMWORKER_LOG_LEVEL": "DEBUG",
+    }
