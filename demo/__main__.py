@@ -9,10 +9,10 @@ from textwrap import indent
 from typing import Any, Final
 
 import yaml
+
 from assets.images import operator_image, worker_image
 from assets.models import model_path
 from cluster.rig import Rig, lacking
-
 from demo import install, local
 from demo.kube import Failed, Kube
 

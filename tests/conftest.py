@@ -1,6 +1,7 @@
 """Options and fixtures for all tests."""
 
 import pytest
+
 from cluster.fixtures import l1, l2, l3
 
 __all__ = ["l1", "l2", "l3"]

@@ -6,6 +6,8 @@ module into the resource's schema, so a docstring here is what `kubectl explain`
 
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
+
 from llmworker_contract import engines
 from llmworker_contract.document import NAMES
 from llmworker_contract.settings import (
@@ -19,7 +21,6 @@ from llmworker_contract.settings import (
     Settings,
     Streaming,
 )
-from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema
 
 Quantity: TypeAlias = Annotated[
     int | str, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True})

@@ -6,9 +6,9 @@ type, and what has no place in a structural schema raises instead of being writt
 
 from typing import Any
 
-from llmworker_contract.catalogue import VARIABLES
 from pydantic import BaseModel
 
+from llmworker_contract.catalogue import VARIABLES
 from llmworker_operator import names
 from llmworker_operator.api import LLMWorkerSpec, LLMWorkerStatus
 

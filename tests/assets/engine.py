@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 import uv
+
 from assets.cache import cache_dir
 
 REQUIREMENTS: Final = Path(__file__).parents[2] / "requirements" / "engine-cpu.txt"

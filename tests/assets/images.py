@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import uv
+
 from assets.buildah import Say, build, ensure_programs, remove
 from assets.cache import cache_dir
 from assets.debian_base import base_image, base_reference

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+
 from assets.engine import engine_python
 
 SOURCES: Final = Path(__file__).parents[2] / "worker"

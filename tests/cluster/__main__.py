@@ -5,7 +5,6 @@ import os
 import sys
 
 from assets.cache import cache_dir
-
 from cluster import binaries
 from cluster.rig import WHOLE, Rig, Unavailable
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,14 +47,15 @@ class Daemons:
     def start(self, name: str, command: list[str]) -> None:
         """Start a process with its output in logs/NAME.log."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        with (self._logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, cwd="/"
-            )
-        started = start_time(process.pid)
+        with (self._logs / f"{name}.log").open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            streams = [(os.POSIX_SPAWN_DUP2, source.fileno(), target) for source, target in ((nothing, 0), (log, 1))]
+            streams.append((os.POSIX_SPAWN_DUP2, log.fileno(), 2))
+            # Spawned and not kept as a subprocess: it outlives this program by intent.
+            pid = os.posix_spawnp(command[0], command, os.environ, file_actions=streams, setsid=True)
+        started = start_time(pid)
         if started is None:
             raise RuntimeError(f"{name} ended at once: {self.log(name)}")
-        self._keep({**self.all(), name: Daemon(name, process.pid, started, tuple(command))})
+        self._keep({**self.all(), name: Daemon(name, pid, started, tuple(command))})
 
     def stop(self, name: str, *, hard: bool = False) -> None:
         """Stop a process and wait until it is gone; `hard` kills at once."""

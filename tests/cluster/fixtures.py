@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from assets.cache import cache_dir
 
+from assets.cache import cache_dir
 from cluster.rig import Rig, lacking
 
 _SESSIONS = 8

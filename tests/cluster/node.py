@@ -1,6 +1,7 @@
-"""A real node: containerd, kubelet, kube-proxy and DNS in the rig's namespace. Configuration here is pure."""
+"""A real node: containerd, kubelet, kube-proxy and DNS in the rig's namespace. Its configuration is pure."""
 
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -53,6 +54,10 @@ class Node:
     def ctr(self) -> list[str]:
         """containerd's client, in the kubelet's namespace of images."""
         return ["ctr", "--address", str(self.socket), "--namespace", "k8s.io"]
+
+    def runtime_answers(self) -> bool:
+        """Whether containerd takes commands."""
+        return subprocess.run([*self.ctr(), "version"], capture_output=True, check=False).returncode == 0
 
     def files(self) -> dict[Path, str]:
         """Path to content of every configuration file."""

@@ -3,31 +3,28 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import yaml
-from assets.cache import cache_dir
 
-from cluster import binaries, control_plane, node, teardown
-from cluster.certificates import Authority
+from assets.cache import cache_dir
+from cluster import binaries, control_plane, gpu_nodes, node, teardown
 from cluster.control_plane import Place
 from cluster.daemons import Daemons
-from cluster.network import Network, free_number
+from cluster.network import Network
 from cluster.packages import ensure_node_packages
+from cluster.pause_image import archive
+from cluster.preparation import CONTROL_PLANE, SIMULATED, WHOLE, directory_of, prepare
 
 Say = Callable[[str], None]
 
-CONTROL_PLANE, SIMULATED, WHOLE = 1, 2, 3
-"""The levels: API server and etcd; with controllers, scheduler and simulated nodes; with a real node."""
+__all__ = ["CONTROL_PLANE", "SIMULATED", "WHOLE", "Rig", "Unavailable", "lacking"]
 
 _PATIENCE: Final = 60.0
-_GPUS: Final = 8
 
 
 class Unavailable(RuntimeError):
@@ -43,7 +40,7 @@ class Image(Protocol):
 
 def lacking(level: int) -> list[str]:
     """Why a level cannot be had on this machine; empty when it can."""
-    reasons = []
+    reasons: list[str] = []
     if level < WHOLE:
         return reasons
     if os.geteuid() != 0:
@@ -77,7 +74,7 @@ class Rig:
     @classmethod
     def find(cls, name: str) -> "Rig | None":
         """The rig of that name, if there is one, running or broken."""
-        directory = _directory(name)
+        directory = directory_of(name)
         return cls(directory) if (directory / "state.json").exists() else None
 
     @classmethod
@@ -97,7 +94,7 @@ class Rig:
         if level == WHOLE:
             ensure_node_packages(say)
         built = binaries.folder(say)
-        rig = cls(_prepare(name, level, built))
+        rig = cls(prepare(name, level, built))
         say(f"starting Kubernetes {binaries.KUBERNETES_VERSION} as cluster {name}, level {level}")
         try:
             rig._start(say)
@@ -127,10 +124,10 @@ class Rig:
         """Run helm and return what it printed. Raises RuntimeError with what it complained of."""
         return self._client("helm", arguments, None, True)
 
-    def simulate_nodes(self, count: int, gpus: int = _GPUS, labels: Mapping[str, str] | None = None) -> None:
+    def simulate_nodes(self, count: int, gpus: int = gpu_nodes.COUNT, labels: Mapping[str, str] | None = None) -> None:
         """Add nodes that kwok plays, with GPUs and the labels that GPU Feature Discovery would set."""
         first = len(self.kubectl("get", "nodes", "-o", "name").split())
-        made = [_simulated_node(f"gpu-{number}", gpus, labels or {}) for number in range(first, first + count)]
+        made = [gpu_nodes.simulated_node(f"gpu-{number}", gpus, labels or {}) for number in range(first, first + count)]
         self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(made))
         self.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=60s")
 
@@ -138,9 +135,8 @@ class Rig:
         """Give a real node an image; what it has already is not copied."""
         from assets.images import load  # noqa: PLC0415  (only a real node needs the image tools)
 
-        present = subprocess.run(
-            [*self._node.ctr(), "images", "ls", "-q", f"name=={image.reference}"], capture_output=True, text=True, check=True
-        )
+        listed = [*self._node.ctr(), "images", "ls", "-q", f"name=={image.reference}"]
+        present = subprocess.run(listed, capture_output=True, text=True, check=True)
         marker = self._node.store / f"{image.reference.replace('/', '_')}.digest"
         if present.stdout.strip() and marker.exists() and marker.read_text() == image.digest:
             return
@@ -211,12 +207,15 @@ class Rig:
         for name, command in started.commands().items():
             self._launch(name, command)
             if name == "containerd":
-                self._until(lambda: subprocess.run([*started.ctr(), "version"], capture_output=True, check=False).returncode == 0, "containerd answers")
-                _load_pause(started, self.place.binaries / "pause")
+                self._until(started.runtime_answers, "containerd answers")
+                image = archive(self.place.binaries / "pause", node.PAUSE_IMAGE)
+                importing = [*started.ctr(), "images", "import", "-"]
+                subprocess.run(importing, input=image, check=True, stdout=subprocess.DEVNULL)
         self._until(lambda: self._has(f"node/{started.name}"), "the node registers")
-        capacity = [{"op": "add", "path": f"/status/{kind}/nvidia.com~1gpu", "value": str(_GPUS)} for kind in ("capacity", "allocatable")]
-        self.kubectl("patch", "node", started.name, "--subresource=status", "--type=json", "-p", json.dumps(capacity))
-        self.kubectl("label", "node", started.name, *(f"{key}={value}" for key, value in _gpu_labels(_GPUS).items()))
+        patch = ["--subresource=status", "--type=json", "-p", json.dumps(gpu_nodes.capacity(gpu_nodes.COUNT))]
+        self.kubectl("patch", "node", started.name, *patch)
+        labels = [f"{key}={value}" for key, value in gpu_nodes.labels(gpu_nodes.COUNT).items()]
+        self.kubectl("label", "node", started.name, *labels)
         self.kubectl("wait", "node", started.name, "--for=condition=Ready", "--timeout=60s")
 
     def _launch(self, name: str, command: list[str]) -> None:
@@ -244,83 +243,3 @@ class Rig:
         if check and done.returncode:
             raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
-
-
-def _directory(name: str) -> Path:
-    return cache_dir("rigs") / name
-
-
-def _prepare(name: str, level: int, built: Path) -> Path:
-    """A new rig's folder: state, certificates, kubeconfigs."""
-    directory = _directory(name)
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    number = free_number(name) if level == WHOLE else 0
-    network = Network(name, number)
-    if level == WHOLE:
-        place = Place(directory, built, network.inside, 6443, 2379, 2380, 10257, 10259, network.bridge_address)
-    else:
-        place = Place(directory, built, "127.0.0.1", *_free_ports(5))
-    _certificates(place, network)
-    (directory / "audit-policy.yaml").write_text(control_plane.AUDIT_POLICY)
-    inside = f"https://127.0.0.1:{place.api_port}"
-    for user, server in {"admin": place.server, "manager": inside, "scheduler": inside, "kubelet": inside, "proxy": inside}.items():
-        (directory / f"{user}.kubeconfig").write_text(control_plane.kubeconfig(place, server, user))
-    state = {"name": name, "level": level, "number": number, "place": asdict(place)}
-    (directory / "state.json").write_text(json.dumps(state, default=str))
-    return directory
-
-
-def _certificates(place: Place, network: Network) -> None:
-    authority = Authority(place.directory / "pki")
-    addresses = ("127.0.0.1", "localhost", control_plane.FIRST_SERVICE, "kubernetes", "kubernetes.default.svc")
-    node_addresses = (network.inside, network.bridge_address) if network.number else ()
-    authority.sign("server", "kube-apiserver", addresses=(*addresses, *node_addresses))
-    authority.sign("admin", "admin", "system:masters")
-    authority.sign("manager", "system:kube-controller-manager")
-    authority.sign("scheduler", "system:kube-scheduler")
-    authority.sign("kubelet", "system:node:node-1", "system:nodes", node_addresses)
-    authority.sign("proxy", "system:kube-proxy")
-    authority.service_account_keys()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for found in sockets:
-        found.bind(("127.0.0.1", 0))
-    ports = [int(found.getsockname()[1]) for found in sockets]
-    for found in sockets:
-        found.close()
-    return ports
-
-
-def _gpu_labels(gpus: int) -> dict[str, str]:
-    return {
-        "nvidia.com/gpu.present": "true",
-        "nvidia.com/gpu.count": str(gpus),
-        "nvidia.com/gpu.product": "NVIDIA-Simulated",
-        "nvidia.com/cuda.driver.major": "535",
-        "nvidia.com/cuda.runtime.major": "12",
-        "nvidia.com/cuda.runtime.minor": "2",
-    }
-
-
-def _simulated_node(name: str, gpus: int, labels: Mapping[str, str]) -> dict[str, Any]:
-    amounts = {"cpu": "64", "memory": "512Gi", "pods": "250", "nvidia.com/gpu": str(gpus)}
-    return {
-        "apiVersion": "v1",
-        "kind": "Node",
-        "metadata": {
-            "name": name,
-            "annotations": {"kwok.x-k8s.io/node": "fake"},
-            "labels": {"kubernetes.io/hostname": name, **_gpu_labels(gpus), **labels},
-        },
-        "status": {"capacity": amounts, "allocatable": amounts},
-    }
-
-
-def _load_pause(started: node.Node, program: Path) -> None:
-    """The image that holds a pod's namespaces: one static program in one layer."""
-    from cluster.pause_image import archive  # noqa: PLC0415  (made only for a node)
-
-    subprocess.run([*started.ctr(), "images", "import", "-"], input=archive(program, node.PAUSE_IMAGE), check=True, stdout=subprocess.DEVNULL)

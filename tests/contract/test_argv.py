@@ -1,6 +1,7 @@
 """Settings to the command line of vLLM's own server."""
 
 import pytest
+
 from llmworker_contract.argv import engine_args, unsupported
 from llmworker_contract.catalogue import VARIABLES
 from llmworker_contract.codec import parse

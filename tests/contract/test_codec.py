@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from llmworker_contract.catalogue import VARIABLES
 from llmworker_contract.codec import BadEnvironment, documented_default, parse, render
 from llmworker_contract.document import NAMES

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+
 from assets.images import operator_image, worker_image
 from assets.models import model_path
 from cluster.rig import Rig
-
 from demo import install
 from demo.kube import Kube
 

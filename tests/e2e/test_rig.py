@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+
 from assets.images import operator_image
 from cluster.daemons import start_time
 from cluster.fixtures import session_name

@@ -1,10 +1,11 @@
 """The resource's schema."""
 
 import pytest
+from pydantic import BaseModel
+
 from llmworker_contract.catalogue import VARIABLES
 from llmworker_operator.crd import definition, structural
 from llmworker_operator.generate import files
-from pydantic import BaseModel
 
 
 def schema(path: str) -> dict[str, object]:

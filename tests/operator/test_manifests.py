@@ -1,6 +1,7 @@
 """Whether a live object still says what was applied."""
 
 import pytest
+
 from llmworker_operator.manifests import covers, desired_hash, stamped
 
 

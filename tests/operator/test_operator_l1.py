@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster.rig import Rig
 
+from cluster.rig import Rig
 from demo.kube import Failed, Kube
 
 pytestmark = pytest.mark.l1

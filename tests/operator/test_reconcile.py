@@ -5,6 +5,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+
 from llmworker_operator.cluster import ApiError, Resource
 from llmworker_operator.config import Config
 from llmworker_operator.reconcile import Reconciler

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from llmworker_operator.api import LLMWorkerSpec
 from llmworker_operator.config import Config
 from llmworker_operator.owner import Owner

@@ -3,6 +3,7 @@
 from datetime import datetime, timezone
 
 import pytest
+
 from llmworker_operator.api import LLMWorkerSpec
 from llmworker_operator.outcomes import Stalled
 from llmworker_operator.owner import Owner

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster.binaries import helm
 
+from cluster.binaries import helm
 from demo.kube import Failed, Kube
 
 CHART = Path(__file__).parents[2] / "charts" / "llmworker-operator"

@@ -2,6 +2,7 @@
 
 import pytest
 import tomllib
+
 from assets.buildah import pip_conf, pip_settings, uv_toml
 from assets.debian_base import NoMirror, mirror
 

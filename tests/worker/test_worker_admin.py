@@ -2,6 +2,7 @@
 
 import pytest
 from httpx import ASGITransport, AsyncClient, Response
+
 from llmworker_server.admin import app
 from llmworker_server.configuration import Configuration, configuration
 from llmworker_server.progress import Phase

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+
 from llmworker_server.middleware.asgi import Application, Message, Receive, Scope, Send
 from llmworker_server.middleware.batching import TokenBatching
 from llmworker_server.middleware.installed import Batching

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from llmworker_contract.engines import names
 from llmworker_server.command import MIDDLEWARE, Command, command
 from llmworker_server.configuration import configuration

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from llmworker_contract import endpoints
 from llmworker_contract.codec import BadEnvironment
 from llmworker_server.configuration import configuration, termination_log

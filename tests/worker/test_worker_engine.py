@@ -1,6 +1,7 @@
 """A whole worker: the supervisor as it is started in a pod, around the real vLLM on the CPU."""
 
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -8,10 +9,11 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from openai import OpenAI
+
 from assets.models import SMOLLM2, TINY_LLAMA, model_path
 from assets.worker_process import WorkerProcess, running, worker_process
 from llmworker_server.middleware.schedule import Schedule
-from openai import OpenAI
 
 pytestmark = pytest.mark.engine
 
@@ -144,8 +146,11 @@ def test_a_context_that_does_not_fit_names_the_largest_that_does(tmp_path: Path)
     with worker_process(tmp_path, MODEL_NAME=str(model_path(SMOLLM2)), **environ) as worker:
         assert worker.wait_for_end() == 1
         assert worker.termination["reason"] == "KvCacheTooSmall"
-        assert "200000 tokens; the largest that fits is 46592." in worker.termination["message"]
-        assert "Set MAX_MODEL_LEN to at most 46592" in worker.termination["remedy"]
+        said = re.search(r"estimated maximum model length is (\d+)", worker.log)
+        assert said is not None
+        assert 40_000 < int(said[1]) < 50_000  # of 1 GiB at 23 KB a token
+        assert f"200000 tokens; the largest that fits is {said[1]}." in worker.termination["message"]
+        assert f"Set MAX_MODEL_LEN to at most {said[1]}," in worker.termination["remedy"]
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

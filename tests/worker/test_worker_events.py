@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from llmworker_server.middleware.events import EventSplitter
 
 EVENTS = [b"data: 1\n\n", b"data: a\ndata: b\n\n", b": ping\r\n\r\n", b"data: \xc3\xa9\n\n", b"data: [DONE]\n\n"]

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from llmworker_server.failure import failure
 from llmworker_server.signatures import SIGNATURES
 

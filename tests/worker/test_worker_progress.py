@@ -3,6 +3,7 @@
 from functools import reduce
 
 import pytest
+
 from llmworker_server.progress import Phase, Progress, advanced
 
 NEW = [

@@ -3,6 +3,7 @@
 from itertools import islice
 
 import pytest
+
 from llmworker_contract.codec import parse
 from llmworker_server.middleware.schedule import Schedule, schedule
 

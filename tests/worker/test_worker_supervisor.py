@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from llmworker_server.command import Command
 from llmworker_server.engine_client import EngineClient
 from llmworker_server.progress import Phase

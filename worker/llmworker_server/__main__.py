@@ -9,7 +9,6 @@ import os
 import sys
 
 from llmworker_contract.codec import BadEnvironment
-
 from llmworker_server import termination
 from llmworker_server.configuration import configuration, termination_log
 from llmworker_server.worker import work

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from llmworker_contract import endpoints
 
+from llmworker_contract import endpoints
 from llmworker_server import provenance
 from llmworker_server.command import MIDDLEWARE
 from llmworker_server.configuration import Configuration

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from llmworker_contract.argv import engine_args
-
 from llmworker_server.configuration import Configuration
 from llmworker_server.middleware import installed
 

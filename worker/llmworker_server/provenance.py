@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from llmworker_contract.argv import engine_args, unsupported
 from llmworker_contract.catalogue import VARIABLES, Variable
 from llmworker_contract.codec import render
-
 from llmworker_server.configuration import Configuration
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from llmworker_contract.codec import BadEnvironment
-
 from llmworker_server.failure import Failure
 
 LIMIT: Final = 4096

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import uvicorn
-from llmworker_contract.argv import unsupported
 
+from llmworker_contract.argv import unsupported
 from llmworker_server import admin, termination
 from llmworker_server.command import command
 from llmworker_server.configuration import Configuration

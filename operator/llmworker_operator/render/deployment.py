@@ -3,7 +3,6 @@
 from typing import Any
 
 from llmworker_contract import endpoints
-
 from llmworker_operator import names
 from llmworker_operator.api import LLMWorkerSpec
 from llmworker_operator.config import Config

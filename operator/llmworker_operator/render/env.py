@@ -3,7 +3,6 @@
 from typing import Any
 
 from llmworker_contract import codec, endpoints
-
 from llmworker_operator.api import LLMWorkerSpec
 
 

@@ -6,7 +6,6 @@ So each class here reads the environment, once, when the serving process builds 
 import os
 
 from llmworker_contract.codec import parse
-
 from llmworker_server.middleware.asgi import Application
 from llmworker_server.middleware.batching import TokenBatching
 from llmworker_server.middleware.schedule import schedule
