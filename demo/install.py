@@ -1,5 +1,6 @@
 """Puts the operator and one worker onto a cluster, follows the worker, asks it, and takes all of it away again."""
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,8 @@ CHART: Final = ROOT / "charts" / "llmworker-operator"
 RELEASE: Final = "llmworker-operator"
 SYSTEM: Final = "llmworker-system"
 
-_PHASE_MARK: Final = "llmworker: "
-"""How the worker's own lines begin in a log that it shares with the engine."""
+_PHASE: Final = re.compile(r"llmworker: \w+ after \d+ s")
+"""How the worker reports a phase in a log that it shares with the engine."""
 
 Say = Callable[[str], None]
 
@@ -102,7 +103,7 @@ def _phase(kube: Kube, namespace: str, name: str) -> str:
         log = kube.kubectl("logs", newest, "-n", namespace)
     except Failed:
         return ""  # the container has not started: the condition's sentence is shown instead
-    told = [line for line in log.splitlines() if line.startswith(_PHASE_MARK)]
+    told = [line for line in log.splitlines() if _PHASE.match(line)]
     return told[-1] if told else ""
 
 
