@@ -76,8 +76,13 @@ test-unit: setup ## The tests that need no cluster and no engine
 	@$(RUN) -m pytest -m "not l1 and not l2 and not l3 and not engine" $(PYTEST_ARGS)
 
 .PHONY: requirements
-requirements: setup ## Pin the development requirements anew
-	@$(BIN)/uv pip compile -q --no-annotate --no-header --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+requirements: setup ## Pin anew what the environment, the images and the CPU engine are made of
+	@compile="$(BIN)/uv pip compile -q --no-annotate --no-header"
+	$$compile --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	$$compile --universal --python-version 3.11 --extra operator pyproject.toml -o requirements/operator.txt
+	$$compile --universal --python-version 3.10 requirements/build.in -o requirements/build.txt
+	$$compile --python-version 3.11 --override requirements/engine-cpu-overrides.txt requirements/engine-cpu.in \
+	    -o requirements/engine-cpu.txt
 
 .PHONY: setup
 setup: $(VENV)/.installed ## Make the virtual environment

@@ -1,7 +1,9 @@
 """Where downloads and builds are kept between runs: outside the repository, shared by all its checkouts."""
 
+import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -12,3 +14,15 @@ def cache_dir(*parts: str, environ: Mapping[str, str] = os.environ) -> Path:
     folder = base.joinpath(*parts)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def exclusive(path: Path, say: Callable[[str], None] = print) -> Iterator[None]:
+    """Held by one process on this machine at a time; freed by the kernel when its holder dies."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that holds {path.name}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

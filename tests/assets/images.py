@@ -5,13 +5,11 @@
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,7 +17,7 @@ from typing import Final
 import uv
 
 from assets.buildah import Say, build, ensure_programs, remove
-from assets.cache import cache_dir
+from assets.cache import cache_dir, exclusive
 from assets.debian_base import base_image, base_reference
 from assets.image_layout import Image, forget_all_but, load, store
 
@@ -67,7 +65,7 @@ def worker_image(profile: str = "cpu", say: Say = print) -> Image:
 
 
 def _image(recipe: _Recipe, say: Say) -> Image:
-    with _lock(cache_dir("images") / "lock", say):
+    with exclusive(cache_dir("images") / "lock", say):
         fingerprint = _fingerprint(recipe)
         record = json.loads(recipe.record.read_text()) if recipe.record.exists() else {}
         if record.get("fingerprint") == fingerprint:
@@ -111,18 +109,6 @@ def _fingerprint(recipe: _Recipe) -> str:
     return digest.hexdigest()
 
 
-@contextmanager
-def _lock(path: Path, say: Say) -> Iterator[None]:
-    """Held by one process at a time; freed by the kernel when its holder ends."""
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another process that builds images")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m assets.images", description=__doc__)
@@ -130,7 +116,7 @@ def main() -> None:
     parser.add_argument("--profile", default="cpu", help="engine profile of the worker image (default: cpu)")
     chosen = parser.parse_args()
     if chosen.what == "base":
-        with _lock(cache_dir("images") / "lock", print):
+        with exclusive(cache_dir("images") / "lock", print):
             ensure_programs(print)
             print(base_image(print))
     if chosen.what in ("operator", "all"):

@@ -15,8 +15,8 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from assets.cache import cache_dir
-from assets.engine import engine_python, exclusive
+from assets.cache import cache_dir, exclusive
+from assets.engine import engine_python
 
 SMOLLM2: Final = "SmolLM2-135M-Instruct"
 TINY_LLAMA: Final = "tiny-llama"

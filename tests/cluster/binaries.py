@@ -3,7 +3,6 @@
 Everything is built once below the cache folder, in a folder named by a hash of the sources that say what is built.
 """
 
-import fcntl
 import hashlib
 import io
 import os
@@ -14,12 +13,11 @@ import tarfile
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from assets.cache import cache_dir
+from assets.cache import cache_dir, exclusive
 
 Say = Callable[[str], None]
 
@@ -55,7 +53,7 @@ def folder(say: Say = print) -> Path:
     """
     clients(say)
     found = cache_dir("kubernetes", _fingerprint())
-    with _lock(found / "lock", say):
+    with exclusive(found / "lock", say):
         for name, (module, package) in _GO_BINARIES.items():
             if not (found / name).exists():
                 _build(found / name, module, package, say)
@@ -65,7 +63,7 @@ def folder(say: Say = print) -> Path:
 def clients(say: Say = print) -> Path:
     """The folder that holds kubectl and helm."""
     found = cache_dir("clients", _CLIENTS_SHA256[:16])
-    with _lock(found / "lock", say):
+    with exclusive(found / "lock", say):
         if not (found / "helm").exists():
             say("unpacking kubectl and Helm")
             _unpack_clients(found)
@@ -143,14 +141,3 @@ def _unpack_layer(layer: bytes, target: Path) -> None:
             partial.write_bytes(inner.read(entry))
             partial.chmod(0o755)
             partial.rename(target / name)
-
-
-@contextmanager
-def _lock(path: Path, say: Say) -> Iterator[None]:
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another process that builds the same")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

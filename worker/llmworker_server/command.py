@@ -49,7 +49,7 @@ def command(configuration: Configuration, environ: Mapping[str, str], python: st
 
 def _child_environ(configuration: Configuration, environ: Mapping[str, str]) -> dict[str, str]:
     token = configuration.settings.model.hf_token
-    child = _POLICY | dict(environ) | {"PYTHONUNBUFFERED": "1"}
+    child = _POLICY | dict(configuration.profile.environment) | dict(environ) | {"PYTHONUNBUFFERED": "1"}
     # HF_TOKEN=None means unset in the document, but the hub's client would send the word as a token.
     child.pop("HF_TOKEN", None)
     if token is not None:

@@ -32,6 +32,9 @@ class EngineProfile(BaseModel):
     """CUDA release that the engine's wheels carry."""
     documented: bool
     """Whether the document describes this image, so that its defaults hold where the engine's own differ."""
+    environment: Mapping[str, str]
+    """What this engine needs in its environment, unless the worker's own says otherwise: the cpu image has no
+    compiler, and without TORCH_COMPILE_DISABLE its first request for log probabilities would look for one."""
     server_arguments: Mapping[str, Any]
     """Arguments of vLLM's OpenAI server beside the engine's, with their defaults."""
     negatable: frozenset[str]
