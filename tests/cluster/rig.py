@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 __all__ = ["CONTROL_PLANE", "SIMULATED", "WHOLE", "Rig", "Unavailable", "lacking"]
 
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 120.0
 
 
 class Unavailable(RuntimeError):
@@ -185,10 +185,11 @@ class Rig:
             self.node.network.up(control_plane.SERVICE_RANGE)
         self._launch("etcd", control_plane.etcd(self.place))
         self._launch("kube-apiserver", control_plane.kube_apiserver(self.place))
-        if self.level >= SIMULATED:
-            self._launch("kube-controller-manager", control_plane.kube_controller_manager(self.place))
         self._until(lambda: self._answers("/readyz"), "the API server is ready")
         if self.level >= SIMULATED:
+            # Not earlier: on a busy machine it would be refused for ten seconds, while the API server still writes the
+            # first roles, and end.
+            self._launch("kube-controller-manager", control_plane.kube_controller_manager(self.place))
             self._launch("kube-scheduler", control_plane.kube_scheduler(self.place))
             self._until(lambda: self._has("serviceaccount/default"), "the default ServiceAccount exists")
         if self.level == SIMULATED:

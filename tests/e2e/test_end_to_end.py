@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 
 from assets.images import operator_image, worker_image
 from assets.models import model_path
+from assets.waiting import until
 from cluster.rig import Rig
 from demo import install
 from demo.kube import Kube
@@ -46,13 +47,6 @@ def served(kube: Kube) -> Iterator[Kube]:
     install.follow(kube, NAMESPACE, NAME, print)
     yield kube
     kube.kubectl("delete", "llmworker", NAME, "-n", NAMESPACE, "--ignore-not-found")
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
-        time.sleep(0.2)
 
 
 def pod(kube: Kube) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,15 @@ import pytest
 import yaml
 
 from assets.images import operator_image
+from assets.waiting import until
 from cluster.daemons import start_time
 from cluster.fixtures import session_name
 from cluster.rig import Rig
 
-SERVER = "import http.server as s; print('listening', flush=True); s.test(HandlerClass=s.SimpleHTTPRequestHandler, port=8080)"
+SERVER = (
+    "import http.server as s; print('listening', flush=True); "
+    "s.test(HandlerClass=s.SimpleHTTPRequestHandler, port=8080)"
+)
 GPU = "nvidia.com/gpu"
 
 DEFINITION = {
@@ -51,13 +55,6 @@ DEFINITION = {
         ],
     },
 }
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
-        time.sleep(0.1)
 
 
 def apply(rig: Rig, *objects: dict[str, Any]) -> None:

@@ -1,16 +1,16 @@
 """The operator's process against a real API server: what it applies, repairs, leaves alone, and how often it writes."""
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from assets.operator_process import OperatorProcess
+from assets.waiting import until
 from cluster.rig import Rig
 from demo.kube import Failed, Kube
 
@@ -28,31 +28,9 @@ def kube(l1: Rig) -> Kube:
     return found
 
 
-class Operator:
-    """The operator as a process of its own, on a port of its own."""
-
-    def __init__(self, rig: Rig, log: Path) -> None:
-        self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": "18099"}
-        self._log = log
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "llmworker_operator"], env=self._environment, stdout=log, stderr=log
-            )
-        settled = self._log.stat().st_size
-        until(lambda: b"watching" in self._log.read_bytes()[settled - 1 if settled else 0 :], "the operator watches")
-
-    def stop(self) -> int:
-        assert self._process
-        self._process.terminate()
-        return self._process.wait(15)
-
-
 @pytest.fixture(scope="module")
-def operator(kube: Kube, l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    found = Operator(l1, tmp_path_factory.mktemp("operator") / "log")
+def operator(kube: Kube, l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    found = OperatorProcess(l1, tmp_path_factory.mktemp("operator") / "log", health_port=18099)
     found.start()
     yield found
     assert found.stop() == 0
@@ -64,13 +42,6 @@ def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
     kube.kubectl("create", "namespace", name)
     yield name
     kube.kubectl("delete", "llmworkers", "--all", "-n", name)
-
-
-def until(happened: Callable[[], bool], what: str, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, f"not in {seconds:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 def exists(kube: Kube, kind: str, name: str, namespace: str) -> bool:
@@ -110,7 +81,9 @@ def writes(rig: Rig, since: int, namespace: str) -> list[str]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_is_applied_and_accepted(kube: Kube, operator: Operator, namespace: str, example: Path) -> None:
+def test_an_example_is_applied_and_accepted(
+    kube: Kube, operator: OperatorProcess, namespace: str, example: Path
+) -> None:
     kube.kubectl("apply", "-n", namespace, "-f", str(example))
     name = yaml.safe_load(example.read_text())["metadata"]["name"]
     until(lambda: condition(kube, namespace, "Accepted", name).get("status") == "True", "accepted")
@@ -157,7 +130,7 @@ def test_explain_names_the_variable_the_unit_and_what_unset_means(kube: Kube) ->
     assert "Unset: the length that the model declares" in told
 
 
-def test_an_edit_reaches_the_pod_template(kube: Kube, operator: Operator, namespace: str) -> None:
+def test_an_edit_reaches_the_pod_template(kube: Kube, operator: OperatorProcess, namespace: str) -> None:
     apply(kube, namespace, engine={"maxModelLen": 1024})
     until(lambda: exists(kube, "deployment", "chat", namespace), "deployment")
     assert environment(kube, namespace)["MAX_MODEL_LEN"] == "1024"
@@ -169,7 +142,7 @@ def test_an_edit_reaches_the_pod_template(kube: Kube, operator: Operator, namesp
 
 
 def test_a_deleted_deployment_comes_back_and_an_edited_one_is_repaired(
-    kube: Kube, operator: Operator, namespace: str
+    kube: Kube, operator: OperatorProcess, namespace: str
 ) -> None:
     apply(kube, namespace)
     until(lambda: exists(kube, "deployment", "chat", namespace), "deployment")
@@ -182,7 +155,7 @@ def test_a_deleted_deployment_comes_back_and_an_edited_one_is_repaired(
 
 
 def test_somebody_elses_service_is_left_alone_and_the_status_says_so(
-    kube: Kube, operator: Operator, namespace: str
+    kube: Kube, operator: OperatorProcess, namespace: str
 ) -> None:
     kube.kubectl("create", "service", "clusterip", "chat", "--tcp=80", "-n", namespace)
     apply(kube, namespace)
@@ -191,14 +164,14 @@ def test_somebody_elses_service_is_left_alone_and_the_status_says_so(
     assert not exists(kube, "deployment", "chat", namespace)
 
 
-def test_scaling_through_the_scale_subresource(kube: Kube, operator: Operator, namespace: str) -> None:
+def test_scaling_through_the_scale_subresource(kube: Kube, operator: OperatorProcess, namespace: str) -> None:
     apply(kube, namespace)
     until(lambda: exists(kube, "deployment", "chat", namespace), "deployment")
     kube.kubectl("scale", "llmworker", "chat", "--replicas=3", "-n", namespace)
     until(lambda: kube.get("deployment", "chat", "-n", namespace)["spec"]["replicas"] == 3, "three replicas")
 
 
-def test_a_new_worker_costs_three_writes(kube: Kube, l1: Rig, operator: Operator, namespace: str) -> None:
+def test_a_new_worker_costs_three_writes(kube: Kube, l1: Rig, operator: OperatorProcess, namespace: str) -> None:
     since = l1.audit_log.stat().st_size
     apply(kube, namespace)
     until(lambda: bool(condition(kube, namespace, "Accepted")), "status")
@@ -212,7 +185,7 @@ def test_a_new_worker_costs_three_writes(kube: Kube, l1: Rig, operator: Operator
 
 
 def test_a_restart_writes_nothing_and_what_changed_meanwhile_is_seen(
-    kube: Kube, l1: Rig, operator: Operator, namespace: str
+    kube: Kube, l1: Rig, operator: OperatorProcess, namespace: str
 ) -> None:
     for example in EXAMPLES:
         kube.kubectl("apply", "-n", namespace, "-f", str(example))
