@@ -59,7 +59,7 @@ check: setup ## Format, lint, types, layers, generated files
 	@echo "ruff"; $(BIN)/ruff format --check -q . || { echo "run: make format"; exit 1; }
 	$(BIN)/ruff check -q .
 	echo "mypy"; $(BIN)/mypy -p llmworker_contract -p llmworker_operator -p llmworker_server -p cluster -p assets -p demo
-	echo "import contracts"; $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	echo "import contracts"; $(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports --no-logo
 	echo "generated files"; $(RUN) -m llmworker_operator.generate --check
 
 .PHONY: format
