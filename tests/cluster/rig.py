@@ -93,7 +93,7 @@ class Rig:
         started = time.monotonic()
         if level == WHOLE:
             ensure_node_packages(say)
-        built = binaries.folder(say)
+        built = binaries.folder(level, say)
         rig = cls(prepare(name, level, built))
         say(f"starting Kubernetes {binaries.KUBERNETES_VERSION} as cluster {name}, level {level}")
         try:
