@@ -58,7 +58,7 @@ def test_a_value_that_is_not_allowed_names_what_is(variable: str, text: str, sen
 
 def test_all_problems_are_reported_together() -> None:
     found = problems({"MAX_MODEL_LEN": "x", "SWAP_SPACE": "4", "SEED": "?"})
-    assert [line.split(":")[0] for line in found] == ["SWAP_SPACE", "MAX_MODEL_LEN", "SEED"]
+    assert [line.split(":")[0] for line in found] == ["SWAP_SPACE", "MAX_MODEL_LEN", "SEED", "MODEL_NAME"]
 
 
 def test_a_worker_without_a_model_is_refused() -> None:

@@ -59,7 +59,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
         except ValueError as error:
             given = "a secret value" if variable.secret else repr(text)
             problems.append(Problem(variable.name, f"{error}, got {given}"))
-    if not problems and not groups.get("model", {}).get("name"):
+    if environ.get("MODEL_NAME", "").strip() in _UNSET:
         problems.append(Problem("MODEL_NAME", "is required: the model to serve, by its hub name or its path"))
     if problems:
         raise BadEnvironment(tuple(problems))
