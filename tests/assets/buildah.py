@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 CA_BUNDLE: Final = "/etc/ssl/certs/ca-certificates.crt"
 """Where Debian's and Ubuntu's ca-certificates keep the bundle: its place inside every build."""
 
-_PACKAGES: Final = {"buildah": "buildah", "debootstrap": "debootstrap", "skopeo": "skopeo"}
+PROGRAMS: Final = {"buildah": "buildah", "debootstrap": "debootstrap", "skopeo": "skopeo"}
 """Program -> the Debian package that carries it."""
 
 _PIP_KEYS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout")
@@ -32,20 +32,6 @@ _PIP_KEYS: Final = ("index-url", "extra-index-url", "trusted-host", "proxy", "ti
 
 class BuildFailed(Exception):
     """A build ended with an error; the message ends with the last lines of its log."""
-
-
-def ensure_programs(say: Say) -> None:
-    """Install what is missing with apt; needs root, as everything that writes an image here does."""
-    if os.geteuid() != 0:
-        raise PermissionError(f"building images needs root, and this is user {os.geteuid()}: run it with sudo")
-    missing = sorted(package for program, package in _PACKAGES.items() if shutil.which(program) is None)
-    if missing:
-        say(f"installing {' '.join(missing)} with apt")
-        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
-        environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run([*apt, "update"], check=True, env=environ)
-        install = [*apt, "install", "-y", "--no-install-recommends", *missing]
-        subprocess.run(install, check=True, env=environ, stdout=subprocess.DEVNULL)
 
 
 def storage() -> tuple[Path, Path]:
@@ -60,6 +46,15 @@ def buildah(*arguments: str) -> str:
     if done.returncode != 0:
         raise BuildFailed(f"buildah {' '.join(arguments)}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def settle() -> None:
+    """After a build: unmount what buildah keeps mounted between its commands, so that nothing is left but files."""
+    root, runroot = storage()
+    points = [Path(line.split()[1]) for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((point for point in points if point.is_relative_to(root)), reverse=True):
+        subprocess.run(["umount", str(point)], check=True)
+    shutil.rmtree(runroot, ignore_errors=True)
 
 
 def image_id(reference: str) -> str | None:

@@ -7,6 +7,7 @@
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ from typing import Final
 
 import uv
 
-from assets.buildah import Say, build, ensure_programs, remove
+from assets.buildah import PROGRAMS, Say, build, remove, settle
 from assets.cache import cache_dir, exclusive
+from assets.debian import ensure_programs
 from assets.debian_base import base_image, base_reference
 from assets.image_layout import Image, forget_all_but, load, store
 
@@ -77,7 +79,8 @@ def _image(recipe: _Recipe, say: Say) -> Image:
 
 def _build(recipe: _Recipe, fingerprint: str, replaced: str | None, say: Say) -> Image:
     started = time.monotonic()
-    ensure_programs(say)
+    _require_root()
+    ensure_programs(PROGRAMS, say)
     base = base_image(say)
     say(f"{recipe.reference}: building")
     uv_cache = subprocess.run([uv.find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True)
@@ -90,9 +93,15 @@ def _build(recipe: _Recipe, fingerprint: str, replaced: str | None, say: Say) ->
     recipe.record.write_text(json.dumps(made))
     if replaced is not None and replaced != built:
         remove(replaced)
+    settle()
     forget_all_but([json.loads(path.read_text())["reference"] for path in recipe.record.parent.iterdir()])
     say(f"{recipe.reference}: {image.size / 1e6:.0f} MB, ready after {time.monotonic() - started:.0f} s")
     return image
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise PermissionError(f"building images needs root, and this is user {os.geteuid()}: run it with sudo")
 
 
 def _fingerprint(recipe: _Recipe) -> str:
@@ -117,7 +126,8 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.what == "base":
         with exclusive(cache_dir("images") / "lock", print):
-            ensure_programs(print)
+            _require_root()
+            ensure_programs(PROGRAMS, print)
             print(base_image(print))
     if chosen.what in ("operator", "all"):
         _show(operator_image())

@@ -10,7 +10,20 @@ import yaml
 
 from cluster.control_plane import Place
 from cluster.network import Network
-from cluster.packages import CNI_FOLDER
+
+CNI_FOLDER: Final = "/usr/lib/cni"
+"""Where Debian keeps the CNI plugins."""
+
+PROGRAMS: Final = {
+    "containerd": "containerd",
+    "runc": "runc",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    f"{CNI_FOLDER}/bridge": "containernetworking-plugins",
+}
+"""What a node runs, and the Debian package that has it."""
 
 PAUSE_IMAGE: Final = "localhost/llmworker-pause:1"
 DNS_ADDRESS: Final = "10.96.0.10"

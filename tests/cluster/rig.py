@@ -12,11 +12,11 @@ from typing import Any, Final, Protocol
 import yaml
 
 from assets.cache import cache_dir
+from assets.debian import ensure_programs
 from cluster import binaries, control_plane, gpu_nodes, node, teardown
 from cluster.control_plane import Place
 from cluster.daemons import Daemons
 from cluster.network import Network
-from cluster.packages import ensure_node_packages
 from cluster.pause_image import archive
 from cluster.preparation import CONTROL_PLANE, SIMULATED, WHOLE, directory_of, prepare
 
@@ -92,7 +92,7 @@ class Rig:
             found.down(say)
         started = time.monotonic()
         if level == WHOLE:
-            ensure_node_packages(say)
+            ensure_programs(node.PROGRAMS, say)
         built = binaries.folder(level, say)
         rig = cls(prepare(name, level, built))
         say(f"starting Kubernetes {binaries.KUBERNETES_VERSION} as cluster {name}, level {level}")
