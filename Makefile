@@ -11,12 +11,17 @@ RUN := PYTHONPATH=tests:. PYTHONUNBUFFERED=1 $(BIN)/python
 CLUSTER ?= dev
 LEVEL ?= 3
 KUBE_CONTEXT ?=
+OPERATOR_IMAGE ?=
+WORKER_IMAGE ?=
+MANIFEST ?=
+ELSEWHERE := $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT) $(if $(OPERATOR_IMAGE),--operator-image $(OPERATOR_IMAGE)) \
+    $(if $(WORKER_IMAGE),--worker-image $(WORKER_IMAGE)) $(if $(MANIFEST),--manifest $(MANIFEST)))
 PYTEST_ARGS ?=
 
 ##@ The two commands
 .PHONY: demo
 demo: setup ## A real Kubernetes, the operator by Helm, an LLMWorker, a streamed answer (KUBE_CONTEXT=… uses your cluster)
-	@$(RUN) -m demo up $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
+	@$(RUN) -m demo up $(ELSEWHERE)
 
 .PHONY: test
 test: setup ## Every test: units, a real API server, real vLLM, the way end to end
@@ -25,7 +30,7 @@ test: setup ## Every test: units, a real API server, real vLLM, the way end to e
 ##@ Demo
 .PHONY: demo-down
 demo-down: setup ## Take the demo down and leave nothing
-	@$(RUN) -m demo down $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT))
+	@$(RUN) -m demo down $(ELSEWHERE)
 
 ##@ Cluster
 .PHONY: cluster-up

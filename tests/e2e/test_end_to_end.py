@@ -1,6 +1,8 @@
 """The whole way on a real node: the operator by Helm, a worker with real vLLM, a streamed answer from a pod."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,8 @@ pytestmark = [pytest.mark.l3, pytest.mark.timeout(900)]
 
 NAMESPACE = "llmworker-demo"
 NAME = "smollm2"
-MANIFEST = Path(__file__).parents[2] / "demo" / "worker.yaml"
+ROOT = Path(__file__).parents[2]
+MANIFEST = ROOT / "demo" / "worker.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +154,25 @@ def test_a_worker_that_cannot_be_scheduled_is_not_ready(kube: Kube) -> None:
     conditions = kube.get("llmworker", "greedy", "-n", NAMESPACE)["status"]["conditions"]
     assert {found["type"]: found["status"] for found in conditions} == {"Accepted": "True", "Ready": "False"}
     kube.kubectl("delete", "llmworker", "greedy", "-n", NAMESPACE)
+
+
+def demo(kube: Kube, *arguments: str) -> str:
+    """The demo's command on a cluster that is already there, as `make demo KUBE_CONTEXT=…` calls it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", *arguments, "--context", "rig"],
+        env={**kube.environment, "PYTHONPATH": "tests:."},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_demo_on_a_cluster_that_is_already_there(kube: Kube, images: dict[str, str]) -> None:
+    told = demo(kube, "up", "--operator-image", images["operator"], "--manifest", str(MANIFEST))
+    assert "the answer arrived in pieces" in told
+    demo(kube, "down")
+    assert kube.kubectl("get", "namespace", NAMESPACE, install.SYSTEM, "--ignore-not-found", "-o", "name") == ""
+    assert kube.kubectl("get", "crd,clusterrole", "-o", "name").count("llmworker") == 0

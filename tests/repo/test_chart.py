@@ -73,8 +73,10 @@ def test_a_wrong_value_is_refused_by_name(kube: Kube, setting: str, sentence: st
 
 
 def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
-    arguments = ["--set", "image.repository=r.example/op,image.tag=7,logLevel=DEBUG,worker.repository=r.example/w"]
-    (container,) = rendered(kube, *arguments)["Deployment"]["spec"]["template"]["spec"]["containers"]
+    chosen = ["--set", "image.repository=r.example/op,logLevel=DEBUG,worker.repository=r.example/w"]
+    (container,) = rendered(kube, *chosen, "--set-string", "image.tag=7")["Deployment"]["spec"]["template"]["spec"][
+        "containers"
+    ]
     assert container["image"] == "r.example/op:7"
     assert {entry["name"]: entry["value"] for entry in container["env"]} == {
         "LLMWORKER_WORKER_REPOSITORY": "r.example/w",

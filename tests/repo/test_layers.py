@@ -31,7 +31,7 @@ def test_no_folder_shadows_the_standard_library() -> None:
 
 def test_every_make_target_of_the_readme_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"`?make (?:-s )?([a-z-]+)", (ROOT / "README.md").read_text())):
+    for target in set(re.findall(r"(?:`|\$ )make (?:-s )?([a-z-]+)", (ROOT / "README.md").read_text())):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
