@@ -168,7 +168,7 @@ class Rig:
         for name in ("kubelet", "kube-proxy", "coredns"):
             self.daemons.stop(name)
         if self.node and self.node.run.exists():
-            teardown.record_pod_namespaces(self.node)
+            teardown.record_pods(self.node)
             teardown.stop_containers(self.node)
         for name in reversed(self.daemons.all()):
             self.daemons.stop(name)

@@ -10,6 +10,8 @@ from pathlib import Path
 from cluster.node import Node
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_CNI_RESULTS = Path("/var/lib/cni/results")
+_LOG_LINKS = Path("/var/log/containers")
 _PATIENCE = 10.0
 
 
@@ -33,8 +35,11 @@ def sweep(node: Node) -> None:
         os.kill(pid, signal.SIGKILL)
     for mount in sorted(_mounts(node), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)
-    for namespace in _pod_namespaces(node):
-        subprocess.run(["ip", "netns", "del", namespace], check=True)
+    for namespace in _recorded(node, "pod-namespaces"):
+        if Path("/run/netns", namespace).exists():
+            subprocess.run(["ip", "netns", "del", namespace], check=True)
+    for trace in _traces(node):
+        trace.unlink()
     for cgroup in _cgroups(node):
         _remove_cgroup(cgroup)
 
@@ -63,21 +68,28 @@ def _mounts(node: Node) -> list[str]:
     return [str(point) for point in points if any(point.is_relative_to(top) for top in tops)]
 
 
-def _pod_namespaces(node: Node) -> list[str]:
-    """CNI's namespaces of this rig's pods: their host-local leases are below the rig's run folder."""
-    recorded = node.run / "pod-namespaces"
-    if not recorded.exists():
-        return []
-    return [name for name in recorded.read_text().split() if Path("/run/netns", name).exists()]
+def record_pods(node: Node) -> None:
+    """Before the containers go: their ids, and which network namespaces are their pods'."""
+    containers = _ctr(node, "containers", "ls", "-q")
+    namespaces = set()
+    for container in containers:
+        told = _ctr(node, "containers", "info", container)
+        namespaces |= {word.strip('",').rpartition("/")[2] for word in told if "/netns/cni-" in word}
+    (node.run / "containers").write_text("\n".join(containers))
+    (node.run / "pod-namespaces").write_text("\n".join(sorted(namespaces)))
 
 
-def record_pod_namespaces(node: Node) -> None:
-    """Before the containers go: which network namespaces are theirs, by the pods' sandboxes."""
-    found = set()
-    for container in _ctr(node, "containers", "ls", "-q"):
-        told = "\n".join(_ctr(node, "containers", "info", container))
-        found |= {word.strip('",').rpartition("/")[2] for word in told.split() if "/netns/cni-" in word}
-    (node.run / "pod-namespaces").write_text("\n".join(sorted(found)))
+def _recorded(node: Node, what: str) -> list[str]:
+    file = node.run / what
+    return file.read_text().split() if file.exists() else []
+
+
+def _traces(node: Node) -> Iterator[Path]:
+    """Files in the machine's own folders: CNI's results of our pods, and the kubelet's links to our pods' logs."""
+    for container in _recorded(node, "containers"):
+        yield from _CNI_RESULTS.glob(f"*-{container}-*")
+    logs = node.place.directory / "pod-logs"
+    yield from (link for link in _LOG_LINKS.glob("*") if link.is_symlink() and link.readlink().is_relative_to(logs))
 
 
 def _cgroups(node: Node) -> list[Path]:
