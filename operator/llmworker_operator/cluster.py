@@ -85,11 +85,11 @@ class Cluster:
         query = {"fieldManager": names.FIELD_MANAGER, "force": "true"}
         return await self._request("PATCH", path, query, manifest, _APPLY)
 
-    async def write_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
-        """Replace an LLMWorker's status fields. Returns the object."""
+    async def write_status(self, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Merge into an LLMWorker's status; None removes a field. Returns the object."""
         path = WORKERS.path(namespace, name, "status")
         return await self._request(
-            "PATCH", path, {"fieldManager": names.FIELD_MANAGER}, {"status": dict(status)}, _MERGE
+            "PATCH", path, {"fieldManager": names.FIELD_MANAGER}, {"status": dict(patch)}, _MERGE
         )
 
     async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:

@@ -40,7 +40,7 @@ class Writer(Protocol):
 
     async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None: ...
 
-    async def write_status(self, namespace: str, name: str, status: dict[str, Any]) -> dict[str, Any]: ...
+    async def write_status(self, namespace: str, name: str, patch: dict[str, Any]) -> dict[str, Any]: ...
 
 
 class Reconciler:
@@ -121,11 +121,11 @@ class Reconciler:
             rollout=self._rollout(key, worker, desired),
             outcome=outcome,
         )
-        status = reporting.status(observed, worker.status, self._clock())
-        if not reporting.changed(status, worker.status):
+        patch = reporting.patch(reporting.status(observed, worker.status, self._clock()), worker.status)
+        if not patch:
             return True
         try:
-            self._store.see_worker(await self._cluster.write_status(key.namespace, key.name, status))
+            self._store.see_worker(await self._cluster.write_status(key.namespace, key.name, patch))
         except ApiError as error:
             if error.status == 404:  # noqa: PLR2004  (deleted meanwhile: nobody is left to tell)
                 return True

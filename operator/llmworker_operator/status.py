@@ -127,6 +127,8 @@ def _unready(rolled: Rollout, wanted: int) -> tuple[str, str]:
     return "Loading", f"{counts} Pods are being scheduled or load the model."
 
 
-def changed(status: Mapping[str, Any], previous: Mapping[str, Any]) -> bool:
-    """Whether a status has to be written."""
-    return dict(status) != dict(previous)
+def patch(status: Mapping[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch that turns the previous status into this one; empty when nothing has to be written."""
+    if dict(status) == dict(previous):
+        return {}
+    return {**dict.fromkeys(previous.keys() - status.keys()), **status}

@@ -1,5 +1,7 @@
 """What the operator knows of the cluster, kept slim: no managed fields, and of children only what decisions need."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -36,6 +38,7 @@ class Child:
     kind: str
     owner_uid: str
     generation: int
+    """Changes with the spec; of the spec's content where the API server counts none, as for a Service."""
     hash: str | None
     status: dict[str, Any]
     live: dict[str, Any] | None
@@ -147,11 +150,15 @@ def _child(body: Body, owner_uid: str) -> Child:
     return Child(
         kind=body["kind"],
         owner_uid=owner_uid,
-        generation=body["metadata"].get("generation", 0),
+        generation=body["metadata"].get("generation") or _content(body.get("spec")),
         hash=desired_hash(body),
         status={name: _slim(status[name]) for name in kept if name in status},
         live=dict(body.get("spec") or {}),
     )
+
+
+def _content(spec: Any) -> int:
+    return int(hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:8], 16)
 
 
 def _slim(value: Any) -> Any:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -152,6 +153,13 @@ def test_a_deleted_deployment_comes_back_and_an_edited_one_is_repaired(
     assert kube.get("deployment", "chat", "-n", namespace)["metadata"]["uid"] != first
     kube.kubectl("set", "env", "deployment/chat", "MODEL_NAME=other", "-n", namespace)
     until(lambda: environment(kube, namespace)["MODEL_NAME"] == "m", "the edit is taken back", 5)
+    edit = '{"spec": {"selector": {"llmworker.dev/worker": "other"}}}'
+    kube.kubectl("patch", "service", "chat", "-n", namespace, "--type=merge", "-p", edit)
+
+    def selector() -> str:
+        return str(kube.get("service", "chat", "-n", namespace)["spec"]["selector"]["llmworker.dev/worker"])
+
+    until(lambda: selector() == "chat", "the Service selects the worker again", 5)
 
 
 def test_somebody_elses_service_is_left_alone_and_the_status_says_so(
@@ -182,6 +190,20 @@ def test_a_new_worker_costs_three_writes(kube: Kube, l1: Rig, operator: Operator
         "patch llmworkers status",
         "patch services",
     ]
+
+
+def test_only_our_own_children_are_listed_and_watched(kube: Kube, l1: Rig, operator: OperatorProcess) -> None:
+    events = [json.loads(line) for line in l1.audit_log.read_bytes().splitlines()]
+    asked = {
+        unquote(event["requestURI"])
+        for event in events
+        if event["verb"] in {"list", "watch"}
+        and event.get("objectRef", {}).get("resource") in {"services", "deployments"}
+        and "python" in event.get("userAgent", "").lower()
+    }
+    assert asked
+    selector = "labelSelector=app.kubernetes.io/managed-by=llmworker-operator"
+    assert [uri for uri in asked if selector not in uri] == []
 
 
 def test_a_restart_writes_nothing_and_what_changed_meanwhile_is_seen(

@@ -32,9 +32,11 @@ class FakeCluster:
     async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         return self.objects.get((resource.kind, name))
 
-    async def write_status(self, namespace: str, name: str, status: dict[str, Any]) -> dict[str, Any]:
+    async def write_status(self, namespace: str, name: str, patch: dict[str, Any]) -> dict[str, Any]:
         self.writes.append("status")
         worker = self.objects["LLMWorker", name]
+        merged = {**worker.get("status", {}), **patch}
+        status = {field: value for field, value in merged.items() if value is not None}
         return self._store("LLMWorker", name, {**worker, "status": status}, spec_changed=False)
 
     def _store(self, kind: str, name: str, body: dict[str, Any], spec_changed: bool = True) -> dict[str, Any]:
@@ -52,7 +54,8 @@ class FakeCluster:
 
     def put_worker(self, uid: str = "u1", **spec: Any) -> dict[str, Any]:
         body = {"kind": "LLMWorker", "metadata": {"name": "chat", "namespace": "prod", "uid": uid}}
-        return self._store("LLMWorker", "chat", {**body, "spec": {"model": {"name": "m"}, **spec}})
+        status = self.objects.get(("LLMWorker", "chat"), {}).get("status", {})
+        return self._store("LLMWorker", "chat", {**body, "spec": {"model": {"name": "m"}, **spec}, "status": status})
 
 
 @pytest.fixture
@@ -137,6 +140,32 @@ async def test_somebody_elses_object_is_never_taken_over(reconcile: Reconciler, 
     reason, message = accepted(cluster)
     assert reason == "NameTaken"
     assert "Rename the LLMWorker, or delete the Service" in message
+
+
+async def test_an_edited_service_is_repaired_though_it_counts_no_generations(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store
+) -> None:
+    await reconcile(KEY)
+    edited = copy.deepcopy(cluster.objects["Service", "chat"])
+    edited["spec"]["selector"] = {"app": "other"}
+    edited = cluster._store("Service", "chat", edited)
+    del edited["metadata"]["generation"]
+    assert store.see_child(edited) == KEY
+    cluster.writes.clear()
+    await reconcile(KEY)
+    assert cluster.writes == ["Service"]
+
+
+async def test_a_status_field_that_no_longer_holds_is_removed_once(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store
+) -> None:
+    await reconcile(KEY)
+    store.see_worker(cluster.put_worker(engine={"colour": "red"}))
+    await reconcile(KEY)
+    assert "engine" not in cluster.objects["LLMWorker", "chat"]["status"]
+    cluster.writes.clear()
+    await reconcile(KEY)
+    assert cluster.writes == []
 
 
 async def test_a_worker_being_deleted_is_left_to_the_cluster(
