@@ -1,0 +1,53 @@
+"""The documentation names what the code can say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from llmworker_server.signatures import SIGNATURES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def reasons(*sources: str) -> set[str]:
+    """Words in quotes that look like a reason, in modules that hold nothing else of that form."""
+    text = "".join((ROOT / source).read_text() for source in sources)
+    return set(re.findall(r'"([A-Z][a-z]+(?:[A-Z][A-Za-z]*)*)"', text)) - {
+        "True",
+        "False",
+        "Unknown",
+        "Accepted",
+        "Ready",
+        "Deployment",
+        "Progressing",
+        "ReplicaFailure",
+    }
+
+
+WORKER = {signature.reason for signature in SIGNATURES} | reasons(
+    "worker/llmworker_server/failure.py", "worker/llmworker_server/termination.py"
+)
+OPERATOR = reasons("operator/llmworker_operator/status.py", "operator/llmworker_operator/reconcile.py")
+
+
+@pytest.mark.parametrize("reason", sorted(WORKER))
+def test_every_cause_that_a_worker_can_name_is_documented(reason: str) -> None:
+    assert f"| {reason} |" in (DOCS / "worker.md").read_text()
+
+
+@pytest.mark.parametrize("reason", sorted(OPERATOR))
+def test_every_reason_of_a_condition_is_documented(reason: str) -> None:
+    assert f"| {reason} |" in (DOCS / "conditions.md").read_text()
+
+
+@pytest.mark.parametrize("reason", re.findall(r"^\| ([A-Z]\w+) \|", (DOCS / "worker.md").read_text(), re.MULTILINE))
+def test_no_cause_is_documented_that_a_worker_cannot_name(reason: str) -> None:
+    assert reason in WORKER
+
+
+@pytest.mark.parametrize("page", sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")]), ids=lambda path: path.name)
+def test_every_link_to_a_file_of_ours_has_its_file(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
