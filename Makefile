@@ -24,7 +24,7 @@ demo: setup ## A real Kubernetes, the operator by Helm, an LLMWorker, a streamed
 	@$(RUN) -m demo up $(ELSEWHERE)
 
 .PHONY: test
-test: setup ## Every test: units, a real API server, real vLLM, the way end to end
+test: setup $(if $(PYTEST_ARGS),,prepare) ## Every test: units, a real API server, real vLLM, the way end to end
 	@$(RUN) -m pytest $(PYTEST_ARGS)
 
 ##@ Demo
@@ -57,6 +57,10 @@ engine: setup ## Install the CPU engine environment
 .PHONY: images
 images: setup ## Build the operator image and the worker image of the cpu profile
 	@$(RUN) -m assets.images all
+
+.PHONY: prepare
+prepare: setup ## Make everything that the tests stand on, with words
+	@$(RUN) -m assets.prepare
 
 ##@ Development
 .PHONY: check
@@ -101,4 +105,4 @@ $(VENV)/.installed: requirements/bootstrap.txt requirements/dev.txt pyproject.to
 
 .PHONY: help
 help: ## This list
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$"); printf "  %-14s %s\n", $$1, $$2}' Makefile
