@@ -19,11 +19,14 @@ Opaque: TypeAlias = Annotated[
 """A part of the pod's own API, passed on as it is; the API server checks it when the pod's owner is written."""
 
 _RESERVED = sorted(NAMES)
+_OWN_PREFIX = "LLMWORKER_"
 
 
 def _free_name(name: str) -> str:
     if name in NAMES:
         raise ValueError(f"{name} is set by a field of the spec, not by spec.env")
+    if name.startswith(_OWN_PREFIX):
+        raise ValueError(f"{name} is the worker image's own: probes and the Service rely on it")
     return name
 
 
@@ -177,5 +180,9 @@ class EnvVar(Group):
         {
             "rule": f"!(self.name in {_RESERVED})",
             "message": "a documented variable is set by its field of the spec, not by spec.env",
-        }
+        },
+        {
+            "rule": f"!self.name.startsWith('{_OWN_PREFIX}')",
+            "message": f"{_OWN_PREFIX} names are the worker image's own: probes and the Service rely on them",
+        },
     ]

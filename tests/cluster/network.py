@@ -73,7 +73,7 @@ class Network:
             ("route", "add", service_range, "dev", "pods"),
         ):
             _run(self.enter(["ip", *arguments]))
-        _run(self.enter(["sysctl", "-q", "-w", "net.ipv4.ip_forward=1"]))
+        _run(self.enter(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]))
 
     def down(self) -> None:
         """Delete the namespace, which deletes the door with it; by then another rig may have the door's number."""

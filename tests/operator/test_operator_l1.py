@@ -103,6 +103,9 @@ def test_an_example_is_applied_and_accepted(
             {"env": [{"name": "SEED", "value": "1"}]}, "set by its field of the spec", id="a field's variable"
         ),
         pytest.param(
+            {"env": [{"name": "LLMWORKER_ADMIN_PORT", "value": "1"}]}, "worker image's own", id="the image's variable"
+        ),
+        pytest.param(
             {"cache": {"emptyDir": {}, "persistentVolumeClaim": {"claimName": "c"}}}, "not both", id="two caches"
         ),
         pytest.param(
