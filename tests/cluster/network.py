@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDER = Path("/run/netns")
+_PREFIX = "llmw-"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Network:
     @property
     def name(self) -> str:
         """The namespace; also the prefix of everything outside it that belongs to the rig."""
-        return f"llmw-{self.rig}"
+        return f"{_PREFIX}{self.rig}"
 
     @property
     def bridge_address(self) -> str:
@@ -79,6 +80,11 @@ class Network:
         """Delete the namespace, which deletes the door with it; by then another rig may have the door's number."""
         if self.exists:
             _ip("netns", "del", self.name)
+
+
+def any_network() -> bool:
+    """Whether a node of any rig is on this machine."""
+    return any(_FOLDER.glob(f"{_PREFIX}*"))
 
 
 def free_number(rig: str) -> int:

@@ -13,10 +13,10 @@ import yaml
 
 from assets.cache import cache_dir
 from assets.debian import ensure_programs
-from cluster import binaries, control_plane, gpu_nodes, node, teardown
+from cluster import binaries, control_plane, gpu_nodes, kernel_settings, node, teardown
 from cluster.control_plane import Place
 from cluster.daemons import Daemons
-from cluster.network import Network
+from cluster.network import Network, any_network
 from cluster.pause_image import archive
 from cluster.preparation import CONTROL_PLANE, SIMULATED, WHOLE, directory_of, prepare
 
@@ -176,6 +176,8 @@ class Rig:
             teardown.sweep(self.node)
             self.node.network.down()
             shutil.rmtree(self.node.run, ignore_errors=True)
+            if not any_network():
+                kernel_settings.restore()
 
     @property
     def _node(self) -> node.Node:
@@ -203,6 +205,7 @@ class Rig:
 
     def _start_node(self, started: node.Node) -> None:
         started.run.mkdir(parents=True, exist_ok=True)
+        kernel_settings.remember()
         teardown.prepare_cgroup(started)
         for path, text in started.files().items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import yaml
 
 from assets.images import operator_image
 from assets.waiting import until
+from cluster import kernel_settings
 from cluster.daemons import start_time
 from cluster.fixtures import session_name
 from cluster.rig import Rig
@@ -280,15 +281,20 @@ def machine(name: str) -> dict[str, set[str]]:
         "runtime folders": {str(path) for path in Path("/run").glob(f"*{name}*")},
         "container logs": {path.name for path in Path("/var/log/containers").glob("*")},
         "network results": {path.name for path in Path("/var/lib/cni").glob("**/*")},
-        "kernel settings": {f"{path} {path.read_text().strip()}" for path in map(Path, KERNEL_SETTINGS)},
     }
 
 
-KERNEL_SETTINGS = (
-    "/proc/sys/net/ipv4/ip_forward",
-    "/proc/sys/vm/overcommit_memory",
-    "/proc/sys/vm/panic_on_oom",
-    "/proc/sys/kernel/panic",
-    "/proc/sys/kernel/panic_on_oops",
-    "/proc/sys/kernel/keys/root_maxkeys",
-)
+def test_the_machines_settings_are_restored_after_the_last_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With files in place of the machine's: other nodes may run while this is tested."""
+    setting = tmp_path / "overcommit_memory"
+    setting.write_text("0\n")
+    monkeypatch.setattr(kernel_settings, "SETTINGS", (str(setting),))
+    monkeypatch.setattr(kernel_settings, "_MEMORY", tmp_path / "memory")
+    kernel_settings.remember()
+    setting.write_text("1\n")  # a kubelet
+    kernel_settings.remember()  # a second node
+    kernel_settings.restore()
+    assert setting.read_text() == "0"
+    kernel_settings.restore()
