@@ -25,6 +25,9 @@ def operator(kube: Kube, image: str = "") -> None:
     """Install or upgrade the operator by Helm and wait until it works; `image` is repository:tag."""
     repository, _, tag = image.rpartition(":")
     chosen = ["--set", f"image.repository={repository}", "--set", f"image.tag={tag}"] if image else []
+    if RELEASE in kube.helm("list", "-n", SYSTEM, "--pending", "-q").split():
+        # An installation that was interrupted: Helm would refuse to go on from it.
+        kube.helm("uninstall", RELEASE, "-n", SYSTEM, "--wait")
     waits = ["--wait", "--timeout", "180s"]
     kube.helm("upgrade", "--install", RELEASE, str(CHART), "-n", SYSTEM, "--create-namespace", *waits, *chosen)
 
