@@ -83,6 +83,20 @@ def test_every_name_of_the_catalogue_is_documented() -> None:
     assert len(NAMES) == 78
 
 
+@pytest.mark.parametrize(
+    ("variable", "given", "written"),
+    [
+        ("ENFORCE_EAGER", "yes", "1"),
+        ("ENFORCE_EAGER", "off", "0"),
+        ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "3.0", "3"),
+        ("GPU_MEMORY_UTILIZATION", "0.950", "0.95"),
+        ("MAX_MODEL_LEN", "+08", "8"),
+    ],
+)
+def test_a_value_is_written_as_the_document_writes_it(variable: str, given: str, written: str) -> None:
+    assert render(parse({**NAMED, variable: given}))[variable] == written
+
+
 def test_documented_batch_sizes() -> None:
     assert documented_default("DEFAULT_BATCH_SIZE") == 50
     assert documented_default("DEFAULT_MIN_BATCH_SIZE") == 1
