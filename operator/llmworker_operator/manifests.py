@@ -9,6 +9,8 @@ from kubernetes.utils.quantity import parse_quantity
 
 from llmworker_operator import names
 
+_AMOUNTS = frozenset({"requests", "limits", "sizeLimit"})
+
 
 def stamped(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest with its own hash as an annotation, so that an unchanged child is known without comparing."""
@@ -23,17 +25,21 @@ def desired_hash(manifest: Mapping[str, Any]) -> str | None:
     return annotations.get(names.DESIRED_HASH)
 
 
-def covers(live: object, desired: object) -> bool:
+def covers(live: object, desired: object, *, amounts: bool = False) -> bool:
     """Whether the live value holds everything desired; what others added beside it does not count.
 
     Lists of named things are compared by name, so that an injected sidecar is no difference; other lists must be
-    of one length. Amounts are compared as Kubernetes quantities: the API server writes 1000m as 1.
+    of one length. With `amounts`, as below requests, limits and sizeLimit, strings are compared as Kubernetes
+    quantities: the API server writes 1000m as 1. Elsewhere 1.10 and 1.1 are two texts.
     """
     if isinstance(desired, Mapping):
-        return isinstance(live, Mapping) and all(key in live and covers(live[key], desired[key]) for key in desired)
+        return isinstance(live, Mapping) and all(
+            key in live and covers(live[key], value, amounts=amounts or key in _AMOUNTS)
+            for key, value in desired.items()
+        )
     if isinstance(desired, list):
         return isinstance(live, list) and _list_covers(live, desired)
-    return live == desired or _same_quantity(live, desired)
+    return live == desired or (amounts and _same_quantity(live, desired))
 
 
 def _list_covers(live: list[Any], desired: list[Any]) -> bool:

@@ -51,8 +51,7 @@ class WorkQueue:
             log.exception("reconcile of %s/%s failed", *key)
             again = self._backoff(key)
         else:
-            if again is None:
-                self._failures.pop(key, None)
+            self._failures.pop(key, None)
         if again is not None:
             asyncio.get_running_loop().call_later(again, self.add, key)
 

@@ -1,6 +1,5 @@
 """The operator as a process of its own against a rig, as its pod would run it."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +35,3 @@ class OperatorProcess:
         assert self._process
         self._process.terminate()
         return self._process.wait(15)
-
-    def memory(self) -> float:
-        """Resident memory in MB."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

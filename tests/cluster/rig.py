@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final
 
 import yaml
 
 from assets.cache import cache_dir
 from assets.debian import ensure_programs
+from assets.image_layout import Image, load
 from cluster import binaries, control_plane, gpu_nodes, kernel_settings, node, teardown
 from cluster.control_plane import Place
 from cluster.daemons import Daemons
@@ -29,13 +30,6 @@ _PATIENCE: Final = 120.0
 
 class Unavailable(RuntimeError):
     """A level cannot be had on this machine; the message holds every reason."""
-
-
-class Image(Protocol):
-    """What `load_image` takes."""
-
-    @property
-    def reference(self) -> str: ...
 
 
 def lacking(level: int) -> list[str]:
@@ -121,11 +115,11 @@ class Rig:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """Run kubectl and return what it printed. Raises RuntimeError with what it complained of."""
-        return self._client("kubectl", arguments, stdin, check)
-
-    def helm(self, *arguments: str) -> str:
-        """Run helm and return what it printed. Raises RuntimeError with what it complained of."""
-        return self._client("helm", arguments, None, True)
+        command = [str(binaries.clients() / "kubectl"), "--kubeconfig", str(self.kubeconfig), *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        if check and done.returncode:
+            raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
 
     def simulate_nodes(self, count: int, gpus: int = gpu_nodes.COUNT, labels: Mapping[str, str] | None = None) -> None:
         """Add nodes that kwok plays, with GPUs and the labels that GPU Feature Discovery would set."""
@@ -134,10 +128,8 @@ class Rig:
         self.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(made))
         self.kubectl("wait", "nodes", "--all", "--for=condition=Ready", "--timeout=60s")
 
-    def load_image(self, image: Any) -> None:
+    def load_image(self, image: Image) -> None:
         """Give a real node an image; what it has already is not copied."""
-        from assets.images import load  # noqa: PLC0415  (only a real node needs the image tools)
-
         listed = [*self._node.ctr(), "images", "ls", "-q", f"name=={image.reference}"]
         present = subprocess.run(listed, capture_output=True, text=True, check=True)
         marker = self._node.store / f"{image.reference.replace('/', '_')}.digest"
@@ -243,10 +235,3 @@ class Rig:
 
     def _has(self, what: str) -> bool:
         return bool(self.kubectl("get", what, "--ignore-not-found", "-o", "name", check=False).strip())
-
-    def _client(self, program: str, arguments: tuple[str, ...], stdin: str | None, check: bool) -> str:
-        command = [str(binaries.clients() / program), "--kubeconfig", str(self.kubeconfig), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if check and done.returncode:
-            raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout

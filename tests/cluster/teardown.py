@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from cluster.daemons import start_time
 from cluster.node import Node
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -33,6 +34,8 @@ def sweep(node: Node) -> None:
     """After containerd has stopped: whatever it and the kubelet left on the machine."""
     for pid in _shims(node):
         os.kill(pid, signal.SIGKILL)
+    for pid in _members(node):
+        os.kill(pid, signal.SIGKILL)
     for mount in sorted(_mounts(node), reverse=True):
         subprocess.run(["umount", "--lazy", mount], check=True)
     for namespace in _recorded(node, "pod-namespaces"):
@@ -45,7 +48,11 @@ def sweep(node: Node) -> None:
 
 
 def _ctr(node: Node, *arguments: str) -> list[str]:
-    """Output words of containerd's client; a container that is gone meanwhile is what was wanted."""
+    """Output words of containerd's client.
+
+    An error is not raised: a container that is gone meanwhile is what was wanted, and where containerd itself is gone
+    `sweep` finds the processes by their cgroup.
+    """
     done = subprocess.run([*node.ctr(), *arguments], capture_output=True, text=True, check=False)
     return done.stdout.split()
 
@@ -59,6 +66,13 @@ def _shims(node: Node) -> Iterator[int]:
                 continue
             if command[0].endswith(b"containerd-shim-runc-v2") and str(node.socket).encode() in command:
                 yield int(folder.name)
+
+
+def _members(node: Node) -> set[int]:
+    """Processes in the node's cgroups: pods that outlived their containerd."""
+    files = [file for cgroup in _cgroups(node) for file in cgroup.rglob("cgroup.procs")]
+    found = {int(pid) for file in files for pid in file.read_text().split()}
+    return {pid for pid in found if start_time(pid) is not None}
 
 
 def _mounts(node: Node) -> list[str]:

@@ -17,6 +17,7 @@ from demo.kube import Kube
 pytestmark = pytest.mark.l2
 
 ROOT = Path(__file__).parents[2]
+NAMESPACE = "workers"
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,7 @@ def kube(l2: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     found = Kube(l2.environment())
     found.kubectl("apply", "-f", str(ROOT / "crds"))
     found.kubectl("wait", "crd/llmworkers.llmworker.dev", "--for=condition=Established", "--timeout=30s")
+    found.kubectl("create", "namespace", NAMESPACE)
     operator = OperatorProcess(l2, tmp_path_factory.mktemp("operator") / "log", health_port=18098)
     operator.start()
     yield found
@@ -36,7 +38,7 @@ def apply(kube: Kube, name: str, **spec: Any) -> None:
     body = {
         "apiVersion": "llmworker.dev/v1alpha1",
         "kind": "LLMWorker",
-        "metadata": {"name": name, "namespace": "default"},
+        "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {"model": {"name": "m"}, **spec},
     }
     kube.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(body))
@@ -44,7 +46,7 @@ def apply(kube: Kube, name: str, **spec: Any) -> None:
 
 def ready(kube: Kube, name: str) -> tuple[str, str]:
     """Status and reason of Ready, for the current generation only."""
-    worker = kube.get("llmworker", name, "-n", "default")
+    worker = kube.get("llmworker", name, "-n", NAMESPACE)
     for condition in worker.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready" and condition["observedGeneration"] == worker["metadata"]["generation"]:
             return condition["status"], condition["reason"]
@@ -54,9 +56,9 @@ def ready(kube: Kube, name: str) -> tuple[str, str]:
 def test_two_replicas_on_gpu_nodes_become_ready(kube: Kube) -> None:
     apply(kube, "pair", replicas=2, engine={"tensorParallelSize": 2})
     until(lambda: ready(kube, "pair") == ("True", "Serving"), "both replicas are ready")
-    status = kube.get("llmworker", "pair", "-n", "default")["status"]
+    status = kube.get("llmworker", "pair", "-n", NAMESPACE)["status"]
     assert (status["replicas"], status["readyReplicas"]) == (2, 2)
-    kube.kubectl("delete", "llmworker", "pair", "-n", "default")
+    kube.kubectl("delete", "llmworker", "pair", "-n", NAMESPACE)
 
 
 def test_a_worker_that_asks_for_more_gpus_than_any_node_has_is_never_ready(kube: Kube) -> None:
@@ -64,7 +66,7 @@ def test_a_worker_that_asks_for_more_gpus_than_any_node_has_is_never_ready(kube:
     until(lambda: ready(kube, "greedy") == ("False", "Loading"), "its pod waits for a node")
     time.sleep(2)
     assert ready(kube, "greedy") == ("False", "Loading")
-    kube.kubectl("delete", "llmworker", "greedy", "-n", "default")
+    kube.kubectl("delete", "llmworker", "greedy", "-n", NAMESPACE)
 
 
 def test_an_edit_that_cannot_be_scheduled_makes_a_ready_worker_not_ready(kube: Kube) -> None:
@@ -72,8 +74,8 @@ def test_an_edit_that_cannot_be_scheduled_makes_a_ready_worker_not_ready(kube: K
     until(lambda: ready(kube, "edited")[0] == "True", "ready")
     apply(kube, "edited", gpu={"count": 9})
     until(lambda: ready(kube, "edited")[0] == "False", "the old pod no longer counts")
-    assert kube.get("llmworker", "edited", "-n", "default")["status"]["readyReplicas"] == 0
-    kube.kubectl("delete", "llmworker", "edited", "-n", "default")
+    assert kube.get("llmworker", "edited", "-n", NAMESPACE)["status"]["readyReplicas"] == 0
+    kube.kubectl("delete", "llmworker", "edited", "-n", NAMESPACE)
 
 
 def test_a_quota_is_named_in_the_status(kube: Kube) -> None:
@@ -94,13 +96,13 @@ def test_a_quota_is_named_in_the_status(kube: Kube) -> None:
 def test_deleting_a_worker_collects_its_children(kube: Kube) -> None:
     apply(kube, "gone")
     until(lambda: ready(kube, "gone")[0] == "True", "ready")
-    kube.kubectl("delete", "llmworker", "gone", "-n", "default")
+    kube.kubectl("delete", "llmworker", "gone", "-n", NAMESPACE)
     kinds = "deployments,services,replicasets,pods"
     label = "llmworker.dev/worker=gone"
-    until(lambda: not kube.kubectl("get", kinds, "-n", "default", "-l", label, "-o", "name"), "all are collected", 60)
+    until(lambda: not kube.kubectl("get", kinds, "-n", NAMESPACE, "-l", label, "-o", "name"), "all are collected", 60)
 
 
 def test_scaling_to_zero_says_so(kube: Kube) -> None:
     apply(kube, "idle", replicas=0)
     until(lambda: ready(kube, "idle") == ("False", "ScaledToZero"), "the status says why")
-    kube.kubectl("delete", "llmworker", "idle", "-n", "default")
+    kube.kubectl("delete", "llmworker", "idle", "-n", NAMESPACE)
