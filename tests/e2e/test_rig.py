@@ -162,7 +162,7 @@ def test_a_gpu_deployment_is_available_on_simulated_nodes(simulated: Rig) -> Non
 
 @pytest.mark.l2
 def test_more_gpus_than_a_node_has_stay_pending_and_say_why(simulated: Rig) -> None:
-    apply(simulated, gpu_deployment("greedy", "localhost/any:1", gpus=5))
+    apply(simulated, gpu_deployment("greedy", "localhost/any:1", gpus=99))
 
     def verdict() -> str:
         path = "jsonpath={.items[*].status.conditions[?(@.type=='PodScheduled')].message}"
