@@ -17,6 +17,7 @@ MANIFEST ?=
 ELSEWHERE := $(if $(KUBE_CONTEXT),--context $(KUBE_CONTEXT) $(if $(OPERATOR_IMAGE),--operator-image $(OPERATOR_IMAGE)) \
     $(if $(WORKER_IMAGE),--worker-image $(WORKER_IMAGE)) $(if $(MANIFEST),--manifest $(MANIFEST)))
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 ##@ The two commands
 .PHONY: demo
@@ -54,6 +55,10 @@ models: setup ## Prepare the two small models
 engine: setup ## Install the CPU engine environment
 	@$(RUN) -m assets.engine
 
+.PHONY: profiles
+profiles: setup ## Record anew what the engine of each profile accepts
+	@$(RUN) -m assets.profiles
+
 .PHONY: images
 images: setup ## Build the operator image and the worker image of the cpu profile
 	@$(RUN) -m assets.images all
@@ -62,14 +67,23 @@ images: setup ## Build the operator image and the worker image of the cpu profil
 prepare: setup ## Make everything that the tests stand on, with words
 	@$(RUN) -m assets.prepare
 
+##@ Figures
+.PHONY: bench-worker
+bench-worker: setup ## The worker beside vLLM's own server, streaming (BENCH_ARGS="--quick --json FILE")
+	@$(RUN) -m bench.worker $(BENCH_ARGS)
+
 ##@ Development
 .PHONY: check
 check: setup ## Format, lint, types, layers, generated files
 	@echo "ruff"; $(BIN)/ruff format --check -q . || { echo "run: make format"; exit 1; }
 	$(BIN)/ruff check -q .
-	echo "mypy"; $(BIN)/mypy -p llmworker_contract -p llmworker_operator -p llmworker_server -p cluster -p assets -p demo
+	echo "mypy"; $(BIN)/mypy -p llmworker_contract -p llmworker_operator -p llmworker_server -p cluster -p assets -p demo -p bench
 	echo "import contracts"; $(BIN)/lint-imports --no-logo > /dev/null || $(BIN)/lint-imports --no-logo
 	echo "generated files"; $(RUN) -m llmworker_operator.generate --check
+
+.PHONY: fuzz
+fuzz: setup ## The property tests with new random examples each time
+	@HYPOTHESIS_PROFILE=fuzz $(RUN) -m pytest -q $$(grep -rl "^@given" tests)
 
 .PHONY: format
 format: setup ## Format the code and mend what the linter can

@@ -1,10 +1,19 @@
 """Options and fixtures for all tests."""
 
+import os
+
 import pytest
+from hypothesis import settings
 
 from cluster.fixtures import l1, l2, l3
 
 __all__ = ["l1", "l2", "l3"]
+
+# A busy machine makes single examples slow, which is no fault of the code.
+settings.register_profile("project", deadline=None, derandomize=True)
+# The tests try the same examples each time, so that a red run is the fault of a change; `make fuzz` tries new ones.
+settings.register_profile("fuzz", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "project"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

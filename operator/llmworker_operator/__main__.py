@@ -10,6 +10,7 @@ import kopf
 from aiohttp import web
 
 from llmworker_operator import health
+from llmworker_operator.asking import Asker
 from llmworker_operator.cluster import Cluster, NoCluster
 from llmworker_operator.config import BadConfig, Config, config
 from llmworker_operator.handlers import registry, settings
@@ -49,7 +50,8 @@ async def run(chosen: Config) -> None:
     """Everything that must exist before kopf starts, then kopf; kopf cancels what was started after it."""
     store, ready = Store(), health.Ready()
     cluster = await Cluster.connect()
-    queue = WorkQueue(Reconciler(store, cluster, chosen, lambda: datetime.now(timezone.utc)))
+    asker = Asker()
+    queue = WorkQueue(Reconciler(store, cluster, chosen, lambda: datetime.now(timezone.utc), asker))
     server = web.AppRunner(health.application(store, ready), access_log=None)
     await server.setup()
     await web.TCPSite(server, port=chosen.health_port).start()
@@ -72,6 +74,7 @@ async def run(chosen: Config) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await server.cleanup()
+        await asker.close()
         await cluster.close()
 
 

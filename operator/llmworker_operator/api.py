@@ -4,10 +4,11 @@ The first five groups of the spec are the contract's own classes, `podspec.py` h
 turns both into the resource's schema, so a docstring here is what `kubectl explain` prints.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 
+from llmworker_contract import endpoints, engines
 from llmworker_contract.settings import (
     Engine,
     Group,
@@ -15,11 +16,16 @@ from llmworker_contract.settings import (
     NonEmpty,
     OpenAI,
     PublicModel,
+    PublicServing,
     Serving,
     Settings,
     Streaming,
+    Text,
 )
-from llmworker_operator.podspec import Cache, EnvVar, Gpu, Image, Resources, Scheduling
+from llmworker_operator import names
+from llmworker_operator.cachespec import Cache
+from llmworker_operator.podspec import EnvVar, Gpu, Image, Resources, Scheduling
+from llmworker_operator.rolloutspec import Rollout
 
 
 class SecretKeyRef(Group):
@@ -32,14 +38,70 @@ class SecretKeyRef(Group):
     """Key in the Secret."""
 
 
+class ConfigMapKeyRef(Group):
+    """A key of a ConfigMap in the worker's namespace."""
+
+    name: NonEmpty
+    """Name of the ConfigMap."""
+
+    key: NonEmpty
+    """Key in the ConfigMap."""
+
+
 class ModelSpec(PublicModel):
     """What to load."""
 
-    name: NonEmpty
-    """Name on the Hugging Face hub, or path in the container, of the model to serve (MODEL_NAME)."""
+    name: Text
+    """Name on the Hugging Face hub, or path in the container, of the model to serve (MODEL_NAME). Required."""
 
     hf_token_secret_ref: SecretKeyRef | None = None
-    """The Secret's key that holds the Hugging Face token for private and gated models (HF_TOKEN)."""
+    """The Secret's key that holds the Hugging Face token for private and gated models (HF_TOKEN). Unset: only public
+    models can be loaded."""
+
+    custom_chat_template_config_map_ref: ConfigMapKeyRef | None = None
+    """The ConfigMap's key that holds the Jinja template of chats, of any number of lines; it is mounted as a file
+    (CUSTOM_CHAT_TEMPLATE_FILE). Unset: customChatTemplate, else the one that comes with the tokenizer."""
+
+
+class ServingSpec(PublicServing):
+    """How the worker behaves as a server."""
+
+    api_keys_secret_ref: SecretKeyRef | None = None
+    """The Secret's key that holds the keys of clients, one a line, one of which they have to send as a bearer token
+    for every path but /health and /ping; it is mounted as a file (API_KEYS_FILE), and a change reaches running workers
+    without a restart. Unset: everybody is served."""
+
+
+def _gpu_rule() -> dict[str, str]:
+    sizes = " * ".join(
+        f"(has(self.engine) && has(self.engine.{size}) ? self.engine.{size} : 1)"
+        for size in ("tensorParallelSize", "pipelineParallelSize")
+    )
+    without = [name for name in engines.names() if engines.profile(name).cuda is None]
+    return {
+        "rule": "!has(self.gpu) || !has(self.gpu.count) || (has(self.image) && has(self.image.profile) && "
+        f"self.image.profile in {without}) || self.gpu.count == {sizes}",
+        "message": "gpu.count must equal engine.tensorParallelSize times engine.pipelineParallelSize, each 1 where it "
+        "is unset: change one of them, or remove gpu.count",
+    }
+
+
+SHARED_CACHE: Final = {
+    "rule": "!has(self.cache) || !has(self.cache.volumeClaimTemplate) || !has(self.replicas) || self.replicas <= 1 || "
+    "(has(self.cache.volumeClaimTemplate.accessModes) && "
+    "'ReadWriteMany' in self.cache.volumeClaimTemplate.accessModes)",
+    "message": "several replicas share one claim, which only ReadWriteMany lets pods on several nodes mount: set "
+    "cache.volumeClaimTemplate.accessModes to [ReadWriteMany], with a storage class that offers it, or replicas to 1",
+}
+
+SURGING_CACHE: Final = {
+    "rule": "!has(self.cache) || !has(self.cache.volumeClaimTemplate) || !has(self.rollout) || "
+    "!has(self.rollout.maxSurge) || self.rollout.maxSurge == 0 || self.rollout.maxSurge == '0%' || "
+    "(has(self.cache.volumeClaimTemplate.accessModes) && "
+    "'ReadWriteMany' in self.cache.volumeClaimTemplate.accessModes)",
+    "message": "a pod beside the replicas would wait for the claim of the pod that it is to replace: remove "
+    "rollout.maxSurge, or set cache.volumeClaimTemplate.accessModes to [ReadWriteMany]",
+}
 
 
 class LLMWorkerSpec(Group):
@@ -57,7 +119,7 @@ class LLMWorkerSpec(Group):
     openai: OpenAI = OpenAI()
     """The OpenAI API that the worker serves."""
 
-    serving: Serving = Serving()
+    serving: ServingSpec = ServingSpec()
     """How the worker behaves as a server."""
 
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
@@ -78,6 +140,12 @@ class LLMWorkerSpec(Group):
     cache: Cache = Cache()
     """Where models are kept, mounted at /models."""
 
+    rollout: Rollout = Rollout()
+    """How pods of a new revision replace the old ones."""
+
+    paused: bool = False
+    """Nothing is applied or deleted while it is true; pods go on as they are, and Ready tells of them. Unset: false."""
+
     env: list[EnvVar] = Field(
         default_factory=list,
         max_length=64,
@@ -85,16 +153,27 @@ class LLMWorkerSpec(Group):
     )
     """Variables that no field sets, for what the contract does not know."""
 
+    RULES: ClassVar = [_gpu_rule(), SHARED_CACHE, SURGING_CACHE]
+
     def settings(self) -> Settings:
         """The contract's part, without secrets: those are referenced where they are used."""
-        public = self.model.model_dump(exclude={"hf_token_secret_ref"}, exclude_none=True)
+        model = {name: getattr(self.model, name) for name in PublicModel.model_fields}
+        serving = {name: getattr(self.serving, name) for name in PublicServing.model_fields}
+        if self.model.custom_chat_template_config_map_ref:
+            model["custom_chat_template_file"] = endpoints.CHAT_TEMPLATE_FILE
+        if self.serving.api_keys_secret_ref:
+            serving["api_keys_file"] = endpoints.API_KEYS_FILE
         return Settings(
-            model=Model(**public),
+            model=Model(**model),
             engine=self.engine,
             streaming=self.streaming,
             openai=self.openai,
-            serving=self.serving,
+            serving=Serving(**serving),
         )
+
+    def gpus_needed(self) -> int:
+        """GPUs that the engine splits the model over."""
+        return (self.engine.tensor_parallel_size or 1) * (self.engine.pipeline_parallel_size or 1)
 
     def gpus(self) -> int:
         """GPUs that one pod asks for."""
@@ -102,14 +181,19 @@ class LLMWorkerSpec(Group):
             return self.gpu.count
         if self.image.engine_profile().cuda is None:
             return 0
-        return (self.engine.tensor_parallel_size or 1) * (self.engine.pipeline_parallel_size or 1)
+        return self.gpus_needed()
+
+    def gpu_resource(self) -> str:
+        """The extended resource that GPUs are counted by."""
+        return self.gpu.resource_name or names.DEFAULT_GPU_RESOURCE
 
 
 class Condition(Group):
     """One observation about the worker, as in Kubernetes' own conditions."""
 
     type: str
-    """Accepted: the spec is understood and applied. Ready: the current revision serves on every replica."""
+    """Accepted: the spec is understood and applied. Scheduled: every pod has a node. ModelLoaded: every pod has
+    produced a token. Ready: the current revision serves on every replica. Degraded: something is wrong."""
     status: Literal["True", "False", "Unknown"]
     """Whether it is so."""
     observed_generation: int
@@ -131,13 +215,50 @@ class EngineStatus(Group):
     """vLLM's version."""
 
 
+class SettingStatus(Group):
+    """A variable that is set and that the engine does not simply honour."""
+
+    variable: str
+    """The variable."""
+    field: str
+    """Its field in this resource."""
+    verdict: Literal["translated", "no effect", "never had effect"]
+    """What becomes of it."""
+    detail: str
+    """What it becomes, or why it has no effect and what to do instead."""
+
+
+class LoadingStatus(Group):
+    """How far the pod is that has the longest way to go."""
+
+    phase: str
+    """starting, resolving, downloading, loading_weights, warming_up, capturing_graphs or first_token."""
+    percent: int | None = None
+    """Of the phase, in steps of ten, where the engine counts."""
+
+
+class FailureStatus(Group):
+    """How a worker's container ended last, if it was no success."""
+
+    reason: str
+    """The cause, in one CamelCase word that programs may rely on."""
+    message: str
+    """The cause in a sentence, with the engine's own words."""
+    remedy: str
+    """What to do."""
+    exit_code: int
+    """Of the container."""
+    time: Annotated[str, WithJsonSchema({"type": "string"})]
+    """When it ended."""
+
+
 class LLMWorkerStatus(Group):
     """What was observed, never what was asked for."""
 
     observed_generation: int | None = None
     """The generation that this status tells about."""
     conditions: list[Condition] = Field(default_factory=list)
-    """Accepted and Ready."""
+    """Accepted, Scheduled, ModelLoaded, Ready and Degraded."""
     url: str | None = None
     """Base URL for OpenAI clients in the cluster."""
     replicas: int | None = None
@@ -148,12 +269,9 @@ class LLMWorkerStatus(Group):
     """Label selector of the pods, for autoscalers."""
     engine: EngineStatus | None = None
     """The engine that the current revision runs."""
-
-
-def problems(error: ValidationError) -> str:
-    """All that is wrong with a spec, each by its field, in one line."""
-    found = []
-    for problem in error.errors():
-        field = ".".join(str(part) for part in ("spec", *problem["loc"]))
-        found.append(f"{field}: {problem['msg']}")
-    return "; ".join(found)
+    settings: list[SettingStatus] = Field(default_factory=list)
+    """What is set and not simply honoured by that engine."""
+    loading: LoadingStatus | None = None
+    """While pods load: how far they are."""
+    last_failure: FailureStatus | None = None
+    """The last end of a container that was no success; it stays when all is well again."""

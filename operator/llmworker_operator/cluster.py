@@ -13,6 +13,7 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from llmworker_operator import names
+from llmworker_operator.events import again
 
 _TIMEOUT = 10.0
 """Seconds for one request: a connection that went silent must not hold up its worker."""
@@ -39,8 +40,17 @@ class Resource(NamedTuple):
 WORKERS = Resource(names.API_VERSION, names.KIND, names.PLURAL)
 DEPLOYMENTS = Resource("apps/v1", "Deployment", "deployments")
 SERVICES = Resource("v1", "Service", "services")
-CHILDREN = (SERVICES, DEPLOYMENTS)
-BY_KIND = {resource.kind: resource for resource in (WORKERS, *CHILDREN)}
+PODS = Resource("v1", "Pod", "pods")
+EVENTS = Resource("v1", "Event", "events")
+CLAIMS = Resource("v1", names.CLAIM, "persistentvolumeclaims")
+BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+CHILDREN = (SERVICES, CLAIMS, DEPLOYMENTS, BUDGETS)
+"""In the order in which they are applied; not every worker has one of each."""
+
+WATCHED = (*CHILDREN, PODS)
+"""Kinds that are watched beside LLMWorkers: of each only objects with our label."""
+
+BY_KIND = {resource.kind: resource for resource in (WORKERS, *WATCHED)}
 
 
 class ApiError(Exception):
@@ -100,6 +110,34 @@ class Cluster:
             if error.status == 404:  # noqa: PLR2004  (HTTP's own number)
                 return None
             raise
+
+    async def tell(self, event: Mapping[str, Any]) -> None:
+        """Post an event, or count it again where there is one of its name."""
+        metadata = event["metadata"]
+        try:
+            await self._request("POST", EVENTS.path(metadata["namespace"]), {}, event)
+        except ApiError as error:
+            if error.status != 409:  # noqa: PLR2004  (there is one)
+                raise
+            path = EVENTS.path(metadata["namespace"], metadata["name"])
+            known = await self._request("GET", path, {})
+            await self._request("PATCH", path, {}, again(known, event), _MERGE)
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete that very object; that it is gone, or another of its name, is no error."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._request("DELETE", resource.path(namespace, name), {}, body)
+        except ApiError as error:
+            if error.status not in {404, 409}:
+                raise
+
+    async def warnings(self, namespace: str, uid: str) -> list[tuple[str, str]]:
+        """Reason and message of the warnings about an object, the newest first."""
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning", "limit": str(_PAGE)}
+        found = (await self._request("GET", EVENTS.path(namespace), query))["items"]
+        found.sort(key=lambda event: event.get("lastTimestamp") or event.get("eventTime") or "", reverse=True)
+        return [(event.get("reason") or "", event.get("message") or "") for event in found]
 
     async def list(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
         """All objects of a kind, page by page; of children only ours."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from llmworker_contract import rules as contract
 from llmworker_contract.catalogue import VARIABLES
+from llmworker_contract.settings import PRINTABLE, Settings
 from llmworker_operator import names
 from llmworker_operator.api import LLMWorkerSpec, LLMWorkerStatus
 
@@ -23,6 +25,7 @@ _KEPT = {
     "maxLength",
     "minItems",
     "maxItems",
+    "minProperties",
     "pattern",
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",
@@ -31,6 +34,7 @@ _KEPT = {
     "x-kubernetes-validations",
 }
 _DROPPED = {"title", "default", "$defs", "description"}
+_NOT_NONE = {"rule": "self != 'None'", "message": "the word None means unset: remove the field"}
 _ENV_NAMES = {variable.field: variable.name for variable in VARIABLES}
 
 
@@ -59,11 +63,14 @@ def definition() -> dict[str, Any]:
 def _version() -> dict[str, Any]:
     columns = [
         ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
-        ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
-        ("Replicas", "integer", ".status.readyReplicas", 1),
+        ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 0),
+        ("Loading", "string", ".status.loading.phase", 0),
         ("Model", "string", ".spec.model.name", 0),
-        ("URL", "string", ".status.url", 0),
         ("Age", "date", ".metadata.creationTimestamp", 0),
+        ("Serving", "integer", ".status.readyReplicas", 1),
+        ("vLLM", "string", ".status.engine.vllm", 1),
+        ("URL", "string", ".status.url", 1),
+        ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
     ]
     return {
         "name": names.VERSION,
@@ -115,20 +122,30 @@ def structural(model: type[BaseModel], path: str) -> dict[str, Any]:
     Raises ValueError for anything that a structural schema cannot say.
     """
     schema = model.model_json_schema(by_alias=True)
-    return _convert(schema, schema.get("$defs", {}), _rules(model), path)
+    rules = _rules(model)
+    root = _convert(schema, schema.get("$defs", {}), rules, path)
+    return {**root, **({"x-kubernetes-validations": rules[model.__name__]} if rules[model.__name__] else {})}
 
 
 def _rules(model: type[BaseModel]) -> dict[str, list[dict[str, str]]]:
     """CEL rules by class name, for the model and all that it is made of."""
     found: dict[str, list[dict[str, str]]] = {}
+    groups = _contract_groups() if model is LLMWorkerSpec else {}
     pending: list[Any] = [model]
     while pending:
         item = pending.pop()
         if isinstance(item, type) and issubclass(item, BaseModel):
-            found[item.__name__] = getattr(item, "RULES", [])
+            shared = contract.cel(groups[item.__name__]) if item.__name__ in groups else []
+            found[item.__name__] = shared + getattr(item, "RULES", [])
             pending += [field.annotation for field in item.model_fields.values()]
         pending += getattr(item, "__args__", ())
     return found
+
+
+def _contract_groups() -> dict[str, str]:
+    """The contract's groups by the name of the class that the resource has for each."""
+    fields = LLMWorkerSpec.model_fields
+    return {fields[group].annotation.__name__: group for group in Settings.model_fields}  # type: ignore[union-attr]
 
 
 def _convert(
@@ -137,7 +154,10 @@ def _convert(
     node = dict(schema)
     described = node.get("description")
     if "x-kubernetes-int-or-string" in node:
-        return _described({"anyOf": node["anyOf"], "x-kubernetes-int-or-string": True}, described, path)
+        kept: dict[str, Any] = {
+            key: node[key] for key in ("anyOf", "x-kubernetes-int-or-string", "minimum", "pattern") if key in node
+        }
+        return _described(kept, described, path)
     if "anyOf" in node:
         (only,) = [option for option in node.pop("anyOf") if option != {"type": "null"}]
         node = {**only, **{key: value for key, value in node.items() if key in {"description"}}}
@@ -171,6 +191,8 @@ def _plain(
             result["enum"] = [value]
         elif key in _KEPT:
             result[key] = value
+            if (key, value) == ("pattern", PRINTABLE):
+                result["x-kubernetes-validations"] = [dict(_NOT_NONE)]  # a copy: YAML would refer to the first
         elif key not in _DROPPED:
             raise ValueError(f"{path}: {key!r} cannot be in a structural schema")
     return result

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import yaml
 
+from llmworker_contract.reference import markdown
 from llmworker_operator.crd import definition
 
 _ROOT = Path(__file__).parents[2]
@@ -17,6 +18,7 @@ def files() -> dict[Path, str]:
     return {
         _ROOT / "crds" / "llmworkers.yaml": crd,
         _ROOT / "charts" / "llmworker-operator" / "crds" / "llmworkers.yaml": crd,
+        _ROOT / "docs" / "environment.md": markdown(),
     }
 
 

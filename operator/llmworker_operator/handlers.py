@@ -7,7 +7,7 @@ from typing import Any
 import kopf
 
 from llmworker_operator import names
-from llmworker_operator.cluster import BY_KIND, CHILDREN, WORKERS
+from llmworker_operator.cluster import BY_KIND, PODS, WATCHED, WORKERS
 from llmworker_operator.store import Key, Store
 from llmworker_operator.work import WorkQueue
 
@@ -30,21 +30,21 @@ def settings() -> kopf.OperatorSettings:
     chosen.watching.connect_timeout = 3
     chosen.watching.inactivity_timeout = 70  # above the API server's bookmarks, which come every 60
     chosen.networking.error_backoffs = _Backoffs()
-    for resource in CHILDREN:
+    for resource in WATCHED:
         group = resource.api_version.rpartition("/")[0]
         chosen.watching.label_selectors[group, resource.plural] = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
     return chosen
 
 
 def registry(store: Store, queue: WorkQueue) -> kopf.OperatorRegistry:
-    """The watches: LLMWorkers and both kinds of children, as plain events."""
+    """The watches: LLMWorkers, their children and their pods, as plain events."""
     found = kopf.OperatorRegistry()
 
     def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     kopf.on.login(registry=found)(login)
-    for resource in (WORKERS, *CHILDREN):
+    for resource in (WORKERS, *WATCHED):
         group, _, version = resource.api_version.rpartition("/")
         kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue))
     return found
@@ -62,7 +62,9 @@ def take_in(kind: str, change: str | None, body: dict[str, Any], store: Store, q
     """One event: `change` is ADDED, MODIFIED, DELETED, or None for an object of the first list."""
     key: Key | None = Key(body["metadata"]["namespace"], body["metadata"]["name"])
     if change == "DELETED" and key:
-        store.forget(kind, key)
+        key = store.forget(kind, key)
+    elif kind == PODS.kind:
+        key = store.see_pod(body)
     elif kind == names.KIND:
         key = store.see_worker(body)
     else:

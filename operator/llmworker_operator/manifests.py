@@ -1,21 +1,19 @@
 """Comparing manifests: whether a live object still says what we applied. Pure."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from kubernetes.utils.quantity import parse_quantity
 
 from llmworker_operator import names
+from llmworker_operator.digest import digest
 
 _AMOUNTS = frozenset({"requests", "limits", "sizeLimit"})
 
 
 def stamped(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest with its own hash as an annotation, so that an unchanged child is known without comparing."""
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
-    annotations = {**manifest["metadata"].get("annotations", {}), names.DESIRED_HASH: digest}
+    annotations = {**manifest["metadata"].get("annotations", {}), names.DESIRED_HASH: digest(manifest)}
     return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 

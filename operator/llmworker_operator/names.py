@@ -20,11 +20,24 @@ WORKER_LABEL: Final = f"{GROUP}/worker"
 DESIRED_HASH: Final = f"{GROUP}/desired-hash"
 """Annotation on children: hash of what we applied, so that an unchanged child costs no request."""
 
+TEMPLATE_HASH: Final = f"{GROUP}/template-hash"
+"""Annotation on pods: hash of the template that they were made of, which tells those of the current revision."""
+
+CLAIM: Final = "PersistentVolumeClaim"
+
 CONTAINER: Final = "worker"
 SERVICE_PORT: Final = 80
 DEFAULT_GPU_RESOURCE: Final = "nvidia.com/gpu"
-GPU_TAINT: Final = "nvidia.com/gpu"
-"""The taint that clusters put on GPU nodes; workers that ask for GPUs tolerate it."""
+NVIDIA: Final = "nvidia.com/"
+"""Prefix of all of NVIDIA's resources and of GPU Feature Discovery's labels."""
+
+NVIDIA_TAINT: Final = "nvidia.com/gpu"
+"""The taint that clusters put on nodes with NVIDIA's GPUs, whole or cut into MIG slices."""
+
+CUDA_RELEASE: Final = (f"{NVIDIA}cuda.runtime", f"{NVIDIA}cuda.runtime-version")
+"""Labels, with .major and .minor, of the newest CUDA that a node's driver supports, as GPU Feature Discovery sets them:
+the first in all releases, but deprecated, the second from 0.15 on. Their `cuda.driver` labels are the driver's own
+number, as 535."""
 
 WORKER_USER: Final = 10001
 """Numeric user of the worker image, since `runAsNonRoot` can only judge numbers."""

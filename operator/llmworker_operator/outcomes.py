@@ -14,5 +14,9 @@ class Stalled(Outcome):
     """A person must act: nothing is tried again until the resource changes."""
 
 
+class Paused(Outcome):
+    """A person wants nothing to be done; what runs goes on."""
+
+
 class Waiting(Outcome):
     """It will be tried again by itself, ever less often."""

@@ -1,32 +1,50 @@
-"""The Kubernetes half of an LLMWorker's spec: image, GPUs, resources, placement, cache, free variables."""
+"""The Kubernetes half of an LLMWorker's spec: image, GPUs, resources, placement, free variables."""
 
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+import re
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from llmworker_contract import engines
-from llmworker_contract.document import NAMES
-from llmworker_contract.settings import Group, NonEmpty
+from llmworker_contract.catalogue import NAMES
+from llmworker_contract.settings import Group, JsonObject, NonEmpty
+from llmworker_contract.spelling import REFUSED, nearest
 
-Quantity: TypeAlias = Annotated[
-    int | str, WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True})
-]
+_QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?([munkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
+
+
+def int_or_string(pattern: str) -> WithJsonSchema:
+    """The schema of a whole number from 0 on, or of a text of that pattern, as Kubernetes takes either."""
+    kinds = {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True}
+    return WithJsonSchema({**kinds, "minimum": 0, "pattern": pattern})
+
+
+def _quantity(amount: int | str) -> int | str:
+    if not re.fullmatch(_QUANTITY, str(amount)):
+        raise ValueError("expected a quantity, as 4, 500m or 16Gi")
+    return amount
+
+
+Quantity: TypeAlias = Annotated[int | str, AfterValidator(_quantity), int_or_string(_QUANTITY)]
 """A Kubernetes quantity, as 4, 500m or 16Gi."""
 
-Opaque: TypeAlias = Annotated[
-    dict[str, Any], WithJsonSchema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
-]
+Opaque: TypeAlias = JsonObject
 """A part of the pod's own API, passed on as it is; the API server checks it when the pod's owner is written."""
 
 _RESERVED = sorted(NAMES)
-_OWN_PREFIX = "LLMWORKER_"
+OWN_PREFIX = "LLMWORKER_"
 
 
 def _free_name(name: str) -> str:
     if name in NAMES:
         raise ValueError(f"{name} is set by a field of the spec, not by spec.env")
-    if name.startswith(_OWN_PREFIX):
+    if name in REFUSED:
+        raise ValueError(f"{name} is refused: {REFUSED[name]}")
+    if name.startswith(OWN_PREFIX):
         raise ValueError(f"{name} is the worker image's own: probes and the Service rely on it")
+    meant = nearest(name)
+    if meant:
+        raise ValueError(f"{name} is not read by a worker: did you mean {meant}? Correct or remove it")
     return name
 
 
@@ -80,7 +98,8 @@ class Gpu(Group):
     """How many. Unset: tensorParallelSize times pipelineParallelSize, and none for an engine without CUDA."""
 
     resource_name: NonEmpty | None = None
-    """The extended resource to ask for. Unset: nvidia.com/gpu."""
+    """The extended resource to ask for: a MIG slice as nvidia.com/mig-1g.10gb, or another vendor's as amd.com/gpu.
+    Unset: nvidia.com/gpu."""
 
     shared_memory: Quantity | None = None
     """Most that /dev/shm may hold, as 8Gi; it counts as the pod's memory. Unset: the pod's memory limit."""
@@ -111,6 +130,34 @@ class Toleration(Group):
     """For NoExecute: how long the pod may stay. Unset: for ever."""
 
 
+class TopologySpreadConstraint(Group):
+    """How evenly the pods are spread over zones, nodes or another topology, in Kubernetes' own terms."""
+
+    max_skew: Annotated[int, Field(ge=1)]
+    """By how many pods one part of the topology may be ahead of the emptiest."""
+    topology_key: NonEmpty
+    """The node label whose values are the parts, as topology.kubernetes.io/zone."""
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """What becomes of a pod that fits nowhere: it waits, or goes where the skew grows least."""
+    label_selector: Opaque | None = None
+    """Which pods are counted. Unset: the worker's own."""
+    match_label_keys: list[NonEmpty] = Field(default_factory=list, max_length=16)
+    """Labels of the pod whose values the counted pods share; with pod-template-hash each revision counts alone."""
+    min_domains: Annotated[int | None, Field(ge=1)] = None
+    """Parts that have to exist, for DoNotSchedule. Unset: 1."""
+    node_affinity_policy: Literal["Honor", "Ignore"] | None = None
+    """Whether nodes that the pod's affinity and selector rule out are left out. Unset: Honor."""
+    node_taints_policy: Literal["Honor", "Ignore"] | None = None
+    """Whether nodes with taints that the pod does not tolerate are left out. Unset: Ignore."""
+
+    RULES: ClassVar = [
+        {
+            "rule": "!has(self.minDomains) || self.whenUnsatisfiable == 'DoNotSchedule'",
+            "message": "minDomains counts for DoNotSchedule only: remove it, or set whenUnsatisfiable to DoNotSchedule",
+        }
+    ]
+
+
 class Scheduling(Group):
     """Where the pods may run."""
 
@@ -118,50 +165,25 @@ class Scheduling(Group):
     """Labels that a node must carry."""
 
     tolerations: list[Toleration] = Field(default_factory=list, max_length=32)
-    """Taints to accept; the usual GPU taint is always accepted by a worker that asks for GPUs."""
+    """Taints to accept beside the usual taint of the GPUs that are asked for: nvidia.com/gpu for all of NVIDIA's
+    resources, MIG slices included, else the resource's own name."""
 
     affinity: Opaque | None = None
-    """The pod's affinity, as in a pod."""
+    """The pod's affinity, as in a pod; what cudaDriver asks for is added to it."""
+
+    cuda_driver: Literal["Required", "Preferred", "Ignore"] | None = None
+    """Whether nodes whose driver is too old for the image's CUDA are ruled out (Required), avoided (Preferred) or taken
+    (Ignore), by GPU Feature Discovery's labels; Required also rules out nodes without these labels. It counts for
+    NVIDIA's resources only. Unset: Preferred."""
+
+    topology_spread_constraints: list[TopologySpreadConstraint] = Field(default_factory=list, max_length=16)
+    """How the pods are spread over zones or nodes. Unset: as the cluster does by itself."""
 
     runtime_class_name: NonEmpty | None = None
     """The container runtime's class, as nvidia. Unset: the cluster's default."""
 
     priority_class_name: NonEmpty | None = None
     """The pods' priority class. Unset: the cluster's default."""
-
-
-class EmptyDir(Group):
-    """A folder that lives as long as the pod."""
-
-    size_limit: Quantity | None = None
-    """Most that it may hold. Unset: what the node has."""
-
-
-class PersistentVolumeClaim(Group):
-    """A claim in the worker's namespace."""
-
-    claim_name: NonEmpty
-    """The claim's name."""
-
-    read_only: bool = False
-    """Mount it read-only: for claims that hold the model already."""
-
-
-class Cache(Group):
-    """Where models are kept, mounted at /models. Unset: a folder that lives as long as the pod."""
-
-    empty_dir: EmptyDir | None = None
-    """A folder that lives as long as the pod."""
-
-    persistent_volume_claim: PersistentVolumeClaim | None = None
-    """An existing claim, which outlives the pod."""
-
-    RULES: ClassVar = [
-        {
-            "rule": "!(has(self.emptyDir) && has(self.persistentVolumeClaim))",
-            "message": "a cache is one of emptyDir and persistentVolumeClaim, not both",
-        }
-    ]
 
 
 class EnvVar(Group):
@@ -181,8 +203,9 @@ class EnvVar(Group):
             "rule": f"!(self.name in {_RESERVED})",
             "message": "a documented variable is set by its field of the spec, not by spec.env",
         },
+        *({"rule": f"self.name != '{name}'", "message": f"{name}: {instead}"} for name, instead in REFUSED.items()),
         {
-            "rule": f"!self.name.startsWith('{_OWN_PREFIX}')",
-            "message": f"{_OWN_PREFIX} names are the worker image's own: probes and the Service rely on them",
+            "rule": f"!self.name.startsWith('{OWN_PREFIX}')",
+            "message": f"{OWN_PREFIX} names are the worker image's own: probes and the Service rely on them",
         },
     ]

@@ -4,9 +4,9 @@ from time to time, since a watch that was cut never tells what was deleted meanw
 import asyncio
 import logging
 import random
+from typing import Any
 
-from llmworker_operator import names
-from llmworker_operator.cluster import CHILDREN, WORKERS, ApiError, Cluster
+from llmworker_operator.cluster import PODS, WATCHED, WORKERS, ApiError, Cluster, Resource
 from llmworker_operator.store import Key, Store
 from llmworker_operator.work import WorkQueue
 
@@ -19,17 +19,22 @@ log = logging.getLogger(__name__)
 async def resync(cluster: Cluster, store: Store) -> set[Key]:
     """List all kinds, children first. Returns the keys with news. Raises `ApiError`."""
     news: set[Key | None] = set()
-    for resource in (*CHILDREN, WORKERS):
+    for resource in (*WATCHED, WORKERS):
         vanished = set(store.known(resource.kind))
         async for body in cluster.list(resource):
             vanished.discard(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
-            news.add(store.see_worker(body) if resource.kind == names.KIND else store.see_child(body))
+            news.add(_take_in(store, resource, body))
         for key in vanished:
             # Made by a watch event while the list was under way? Then reading it again is cheaper than a mistake.
             if await cluster.read(resource, *key) is None:
-                store.forget(resource.kind, key)
-                news.add(key)
+                news.add(store.forget(resource.kind, key))
     return {key for key in news if key}
+
+
+def _take_in(store: Store, resource: Resource, body: dict[str, Any]) -> Key | None:
+    if resource == WORKERS:
+        return store.see_worker(body)
+    return store.see_pod(body) if resource == PODS else store.see_child(body)
 
 
 async def prime(cluster: Cluster, store: Store, queue: WorkQueue) -> None:

@@ -1,32 +1,17 @@
 """What the resource's status says: a pure function of what was asked for and what was observed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Final
 
+from llmworker_contract.verdicts import not_honoured
 from llmworker_operator import names
-from llmworker_operator.api import LLMWorkerSpec
-from llmworker_operator.outcomes import Outcome
-from llmworker_operator.owner import Owner
+from llmworker_operator.conditions import Observation, Rollout, condition_objects, verdicts
+from llmworker_operator.pods import Pod
+from llmworker_operator.problems import exited
 
-
-@dataclass(frozen=True)
-class Rollout:
-    """What the Deployment reports about its pods."""
-
-    current: bool = False
-    """Whether the Deployment is the one we want, and its controller has seen it."""
-    replicas: int = 0
-    updated: int = 0
-    ready: int = 0
-    trouble: str = ""
-    """The Deployment controller's own sentence about why it cannot create or progress; empty when all is well."""
-
-    @property
-    def serving(self) -> int:
-        """Pods of the current revision that certainly serve: the ready ones, less all that are of older revisions."""
-        return max(0, self.ready - (self.replicas - self.updated)) if self.current else 0
+_LONGEST: Final = 1000
+"""Characters of a failure's message."""
 
 
 def rollout(observed: Mapping[str, Any], generation: int, up_to_date: bool) -> Rollout:
@@ -45,18 +30,6 @@ def rollout(observed: Mapping[str, Any], generation: int, up_to_date: bool) -> R
     )
 
 
-@dataclass(frozen=True)
-class Observation:
-    """Everything that a status is made of."""
-
-    owner: Owner
-    generation: int
-    spec: LLMWorkerSpec | None
-    """None where it could not be understood; `outcome` then says why."""
-    rollout: Rollout = field(default_factory=Rollout)
-    outcome: Outcome | None = None
-
-
 def status(observed: Observation, previous: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """The whole status. Transition times are kept from `previous` where a condition did not change."""
     spec, rolled = observed.spec, observed.rollout
@@ -65,29 +38,27 @@ def status(observed: Observation, previous: Mapping[str, Any], now: datetime) ->
         "conditions": _conditions(observed, previous.get("conditions", ()), now),
         "url": names.url(observed.owner.name, observed.owner.namespace),
         "replicas": rolled.replicas,
-        "readyReplicas": rolled.serving,
+        "readyReplicas": observed.serving,
         "selector": ",".join(f"{key}={value}" for key, value in names.selector(observed.owner.name).items()),
         "engine": None,
+        "loading": _loading(observed),
+        "lastFailure": _last_failure(observed.pods) or previous.get("lastFailure"),
     }
     if spec:
         profile = spec.image.engine_profile()
         result["engine"] = {"profile": profile.name, "vllm": profile.vllm}
+        result["settings"] = [
+            {"variable": variable.name, "field": variable.field, "verdict": judged.verdict, "detail": judged.detail}
+            for variable, judged in not_honoured(spec.settings(), profile)
+        ] or None
     return {key: value for key, value in result.items() if value is not None}
 
 
 def _conditions(observed: Observation, previous: Sequence[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    verdicts = {"Accepted": _accepted(observed), "Ready": _ready(observed)}
     before = {condition["type"]: condition for condition in previous}
     return [
-        {
-            "type": kind,
-            "status": state,
-            "observedGeneration": observed.generation,
-            "reason": reason,
-            "message": message,
-            "lastTransitionTime": _transition(before.get(kind), state, now),
-        }
-        for kind, (state, reason, message) in verdicts.items()
+        {**found, "lastTransitionTime": _transition(before.get(found["type"]), found["status"], now)}
+        for found in condition_objects(verdicts(observed), observed.generation)
     ]
 
 
@@ -97,34 +68,49 @@ def _transition(before: Mapping[str, Any] | None, state: str, now: datetime) -> 
     return now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _accepted(observed: Observation) -> tuple[str, str, str]:
-    if observed.outcome:
-        return "False", observed.outcome.reason, observed.outcome.message
-    return "True", "Applied", "The spec is understood and its objects are applied."
+def _loading(observed: Observation) -> dict[str, Any] | None:
+    """How far the pod is that has the longest way to go: the phase that comes first by its place in a start."""
+    looks = [
+        (_PHASES.index(look.phase) if look.phase in _PHASES else len(_PHASES), look.percent or 0, look)
+        for pod in observed.current
+        if not pod.ready and (look := observed.looks.get(pod.uid)) and not look.loaded
+    ]
+    if not looks:
+        return None
+    _, _, last = min(looks, key=lambda found: found[:2])
+    return {"phase": last.phase, **({} if last.percent is None else {"percent": last.percent})}
 
 
-def _ready(observed: Observation) -> tuple[str, str, str]:
-    """Ready means that every replica is of the current revision and serves, and that no older pod is left."""
-    rolled, spec = observed.rollout, observed.spec
-    if observed.outcome or spec is None:
-        return "False", "NotAccepted", "The current spec is not applied; see the condition Accepted."
-    if not rolled.current:
-        return "False", "Applying", "The current spec is being applied."
-    wanted = spec.replicas
-    if wanted == 0 and rolled.replicas == 0:
-        return "False", "ScaledToZero", "No replica is asked for; raise spec.replicas to serve."
-    if rolled.updated == rolled.replicas == rolled.ready == wanted:
-        return "True", "Serving", f"{wanted} of {wanted} replicas serve the current revision."
-    return "False", *_unready(rolled, wanted)
+_PHASES: Final = "starting resolving downloading loading_weights warming_up capturing_graphs first_token".split()
+"""As the worker's `/startupz` names them, in the order of a start."""
 
 
-def _unready(rolled: Rollout, wanted: int) -> tuple[str, str]:
-    counts = f"{rolled.serving} of {wanted} replicas serve the current revision."
-    if rolled.trouble:
-        return "RolloutBlocked", f"{counts} The cluster says: {rolled.trouble}"
-    if rolled.replicas > rolled.updated or rolled.updated < wanted:
-        return "RollingOut", f"{counts} Pods of the new revision replace the old ones."
-    return "Loading", f"{counts} Pods are being scheduled or load the model."
+def _last_failure(pods: Sequence[Pod]) -> dict[str, Any] | None:
+    """The newest end of a container that was no success."""
+    ends = [pod.last_exit for pod in pods if pod.last_exit and pod.last_exit.code]
+    if not ends:
+        return None
+    newest = max(ends, key=lambda end: end.at)
+    found = exited(newest, 0)
+    return {
+        "reason": found.reason,
+        "message": found.sentence[:_LONGEST],
+        "remedy": found.step,
+        "exitCode": newest.code,
+        "time": newest.at,
+    }
+
+
+def urgent(status: Mapping[str, Any], previous: Mapping[str, Any]) -> bool:
+    """Whether it has to be written at once: it is of another generation, or what people wait for or fear has turned."""
+    if status["observedGeneration"] != previous.get("observedGeneration"):
+        return True
+    return _turns(status) != _turns(previous)
+
+
+def _turns(status: Mapping[str, Any]) -> list[bool]:
+    conditions = status.get("conditions", ())
+    return [found["status"] == "True" for found in conditions if found["type"] in {"Accepted", "Ready", "Degraded"}]
 
 
 def patch(status: Mapping[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:

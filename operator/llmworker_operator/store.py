@@ -4,13 +4,19 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from llmworker_operator import names
 from llmworker_operator.manifests import covers, desired_hash
 from llmworker_operator.owner import Owner
+from llmworker_operator.pods import Pod, pod
 
 Body: TypeAlias = Mapping[str, Any]
+
+_POD: Final = "Pod"
+
+KEPT: Final = ""
+"""Stands for the owner of a claim that has none, so that it stays when its worker goes."""
 
 
 class Key(NamedTuple):
@@ -36,13 +42,17 @@ class Child:
     """A child as last seen, and what we know of our own last apply."""
 
     kind: str
+    uid: str
     owner_uid: str
+    """Its LLMWorker's, or KEPT."""
     generation: int
     """Changes with the spec; of the spec's content where the API server counts none, as for a Service."""
     hash: str | None
     status: dict[str, Any]
     live: dict[str, Any] | None
     """The spec, kept only until it has been compared with what we want."""
+    leaving: bool = False
+    """Whether it was told to go, and may stay for somebody's finalizer."""
 
     def says(self, desired: Body) -> bool:
         """Whether it is what we want, so that nothing has to be applied. Remembers a comparison that held."""
@@ -59,6 +69,8 @@ class Store:
 
     workers: dict[Key, Worker] = field(default_factory=dict)
     children: dict[Key, dict[str, Child]] = field(default_factory=dict)
+    pods: dict[Key, dict[str, Pod]] = field(default_factory=dict)
+    """By the worker's place and the pod's name."""
     _versions: dict[tuple[str, Key], tuple[str, int]] = field(default_factory=dict)
     """Newest resourceVersion seen of each object: an older event, overtaken by our own write, is dropped."""
 
@@ -79,17 +91,27 @@ class Store:
 
     def see_child(self, body: Body) -> Key | None:
         """Take in a child; its worker's key if that has to be reconciled, None for an echo or a stranger."""
-        owner = controller(body)
-        if owner is None:
+        owner_uid = _owner_uid(body)
+        if owner_uid is None:
             return None
         key, kind = _place(body), str(body["kind"])
         if not self._newer(kind, key, body):
             return None
-        seen = _child(body, owner["uid"])
+        seen = _child(body, owner_uid)
         known = self.children.setdefault(key, {}).get(kind)
         if known and known.live is None and (known.generation, known.hash) == (seen.generation, seen.hash):
             seen.live = None
         self.children[key][kind] = seen
+        return None if known == seen else key
+
+    def see_pod(self, body: Body) -> Key | None:
+        """Take in a pod; its worker's key if that has to be reconciled, None for an echo or a stranger."""
+        name = (body["metadata"].get("labels") or {}).get(names.WORKER_LABEL)
+        if name is None or not self._newer(_POD, _place(body), body):
+            return None
+        seen, key = pod(body), Key(body["metadata"]["namespace"], name)
+        known = self.pods.setdefault(key, {}).get(seen.name)
+        self.pods[key][seen.name] = seen
         return None if known == seen else key
 
     def applied(self, body: Body) -> None:
@@ -99,20 +121,34 @@ class Store:
         if child:
             child.live = None
 
-    def forget(self, kind: str, key: Key) -> None:
-        """An object is gone."""
+    def forget(self, kind: str, key: Key) -> Key | None:
+        """An object is gone; the key of its worker, None for a pod that nobody knew."""
         self._versions.pop((kind, key), None)
+        if kind == _POD:
+            return self._forget_pod(key)
         if kind == names.KIND:
             self.workers.pop(key, None)
         else:
             self.children.get(key, {}).pop(kind, None)
             if not self.children.get(key):
                 self.children.pop(key, None)
+        return key
+
+    def _forget_pod(self, place: Key) -> Key | None:
+        for key, found in self.pods.items():
+            if key.namespace == place.namespace and place.name in found:
+                del found[place.name]
+                if not found:
+                    del self.pods[key]
+                return key
+        return None
 
     def known(self, kind: str) -> Iterator[Key]:
         """Places where an object of that kind was seen."""
         if kind == names.KIND:
             yield from list(self.workers)
+        elif kind == _POD:
+            yield from [Key(key.namespace, name) for key, found in self.pods.items() for name in found]
         else:
             yield from [key for key, found in self.children.items() if kind in found]
 
@@ -139,6 +175,17 @@ def controller(body: Body) -> Body | None:
     return None
 
 
+def _owner_uid(body: Body) -> str | None:
+    """Whose child it is; None for a stranger's object. A claim that outlives its worker is known by its labels."""
+    owner = controller(body)
+    if owner:
+        return str(owner["uid"])
+    labels = body["metadata"].get("labels") or {}
+    ours = labels.get(names.MANAGED_BY) == names.FIELD_MANAGER
+    named = labels.get(names.WORKER_LABEL) == body["metadata"]["name"]
+    return KEPT if body.get("kind") == names.CLAIM and ours and named else None
+
+
 def _place(body: Body) -> Key:
     """Children carry their worker's name and namespace, so one place serves for both."""
     return Key(body["metadata"]["namespace"], body["metadata"]["name"])
@@ -149,11 +196,13 @@ def _child(body: Body, owner_uid: str) -> Child:
     kept = ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "conditions")
     return Child(
         kind=body["kind"],
+        uid=body["metadata"]["uid"],
         owner_uid=owner_uid,
         generation=body["metadata"].get("generation") or _content(body.get("spec")),
         hash=desired_hash(body),
         status={name: _slim(status[name]) for name in kept if name in status},
         live=dict(body.get("spec") or {}),
+        leaving="deletionTimestamp" in body["metadata"],
     )
 
 

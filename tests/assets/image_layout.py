@@ -23,6 +23,9 @@ from assets.cache import cache_dir
 _NAME: Final = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME: Final = "io.containerd.image.name"
 
+_TRIES: Final = 5
+"""For entering a layer; one is nearly always enough."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -122,8 +125,7 @@ def load(image: Image, ctr: Sequence[str], content: Path) -> None:
     blobs = content / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     for layer in image.layers:
-        _link(blob(layer), blobs)
-        _ingest(layer, ctr)
+        _hold(layer, blobs, ctr)
     with tempfile.TemporaryFile() as archive:
         write_archive(image, archive, layers=())
         archive.seek(0)
@@ -170,13 +172,30 @@ def _link(source: Path, folder: Path) -> None:
         # Another file system: `_ingest` copies the content instead.
 
 
+def _hold(layer: str, blobs: Path, ctr: Sequence[str]) -> None:
+    """Enter a layer in containerd's books, and keep its garbage collector from it until an image refers to it.
+
+    The mark that does so is set after the entry, and a collection in between takes the layer away again.
+    """
+    for _ in range(_TRIES):
+        _link(blob(layer), blobs)
+        _ingest(layer, ctr)
+        try:
+            _run([*ctr, "content", "label", layer, "containerd.io/gc.root=llmworker"])
+        except RuntimeError as error:
+            if "not found" not in str(error):
+                raise
+            gone = error
+        else:
+            return
+    raise RuntimeError(f"containerd collected {layer} {_TRIES} times before it could be held") from gone
+
+
 def _ingest(layer: str, ctr: Sequence[str]) -> None:
-    """Enter a layer in containerd's books, and keep its garbage collector from it until an image refers to it."""
     path = blob(layer)
     expected = ["--expected-digest", layer, "--expected-size", str(path.stat().st_size)]
     with path.open("rb") as content:
         _run([*ctr, "content", "ingest", *expected, f"llmworker-{path.name}"], stdin=content)
-    _run([*ctr, "content", "label", layer, "containerd.io/gc.root=llmworker"])
 
 
 def _run(command: Sequence[str], stdin: IO[bytes] | None = None) -> None:

@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from assets.waiting import until
+from assets.worker_process import free_port
 from cluster.rig import Rig
 
 
 class OperatorProcess:
     """Started and stopped by a test; its log is kept over restarts."""
 
-    def __init__(self, rig: Rig, log: Path, health_port: int) -> None:
-        self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": str(health_port)}
+    def __init__(self, rig: Rig, log: Path) -> None:
+        self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": str(free_port())}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,3 +38,12 @@ class OperatorProcess:
         assert self._process
         self._process.terminate()
         return self._process.wait(15)
+
+
+@contextmanager
+def running_operator(rig: Rig, folder: Path) -> Iterator[OperatorProcess]:
+    """One that watches, and in the end stops as it should. The cluster has to know the definition."""
+    operator = OperatorProcess(rig, folder / "operator.log")
+    operator.start()
+    yield operator
+    assert operator.stop() == 0

@@ -11,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from assets.engine import engine_python
 from assets.images import operator_image, worker_image
 from assets.models import NAMES, model_path
+from assets.parsers import parser_python
 from cluster import binaries
 from cluster.rig import CONTROL_PLANE, SIMULATED, WHOLE, lacking
+from llmworker_contract.engines import names
 
 _START = time.monotonic()
 
@@ -29,7 +31,7 @@ def main() -> int:
     for reason in reasons:
         say(f"the tests on a real node will be skipped: {reason}")
     with ThreadPoolExecutor() as pool:
-        parts = [pool.submit(_programs, levels), pool.submit(_models)]
+        parts = [pool.submit(_programs, levels), pool.submit(_engines)]
         if os.geteuid() == 0:
             parts.append(pool.submit(_images))
     for part in parts:
@@ -43,10 +45,12 @@ def _programs(levels: list[int]) -> None:
         binaries.folder(level, say)
 
 
-def _models() -> None:
+def _engines() -> None:
     engine_python()
     for name in NAMES:
         model_path(name)
+    for profile in names():
+        parser_python(profile)
 
 
 def _images() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx
 
 from assets.engine import engine_python
+from assets.models import TINY_LLAMA, model_path
 
 SOURCES: Final = Path(__file__).parents[2] / "worker"
 
@@ -135,6 +136,20 @@ def worker_process(folder: Path, **environ: str) -> Iterator[WorkerProcess]:
             for pid in left:
                 _kill(pid)
             process.wait(10)
+
+
+def ready_environ(model: str) -> dict[str, str]:
+    """The settings of `ready_worker`."""
+    served = {"OPENAI_SERVED_MODEL_NAME_OVERRIDE": "tiny", "MAX_MODEL_LEN": "2048"}
+    return {"MODEL_NAME": str(model_path(model)), **served}
+
+
+@contextmanager
+def ready_worker(folder: Path, model: str = TINY_LLAMA, **environ: str) -> Iterator[WorkerProcess]:
+    """A worker that serves the model as `tiny` and may be asked."""
+    with worker_process(folder, **ready_environ(model), **environ) as worker:
+        worker.wait_for_phase("ready")
+        yield worker
 
 
 def free_port() -> int:

@@ -16,6 +16,8 @@ def labels(count: int) -> dict[str, str]:
         "nvidia.com/cuda.driver.major": "535",
         "nvidia.com/cuda.runtime.major": "12",
         "nvidia.com/cuda.runtime.minor": "2",
+        "nvidia.com/cuda.runtime-version.major": "12",
+        "nvidia.com/cuda.runtime-version.minor": "2",
     }
 
 

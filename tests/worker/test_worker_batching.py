@@ -1,5 +1,6 @@
 """Token batching as ASGI middleware, around small applications."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -9,7 +10,6 @@ import pytest
 
 from llmworker_server.middleware.asgi import Application, Message, Receive, Scope, Send
 from llmworker_server.middleware.batching import TokenBatching
-from llmworker_server.middleware.installed import Batching
 from llmworker_server.middleware.schedule import Schedule
 
 GROWING = Schedule(largest=50, first=1, growth=3)
@@ -160,12 +160,78 @@ async def test_two_answers_at_a_time_do_not_mix() -> None:
     assert counts(await sent(batching)) == counts(await sent(batching)) == [1, 3, 9, 0]
 
 
-async def test_as_installed_it_reads_the_environment_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MODEL_NAME", "m")
-    monkeypatch.setenv("DEFAULT_BATCH_SIZE", "2")
-    batching = Batching(app(events(5)))
-    monkeypatch.setenv("DEFAULT_BATCH_SIZE", "5")
-    assert counts(await sent(batching)) == [1, 2, 2, 0]
+def slow(*steps: bytes | float) -> Application:
+    """Answers with the events and pauses."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", EVENT_STREAM)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for step in steps:
+            if isinstance(step, bytes):
+                await send({"type": "http.response.body", "body": step, "more_body": True})
+            else:
+                await asyncio.sleep(step)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return answer
+
+
+TEN = Schedule(largest=10, first=10, growth=1)
+
+
+async def test_events_that_wait_for_too_long_go_out_before_their_piece_is_full() -> None:
+    one = b"data: 1\n\n"
+    application = slow(one, one, 0.3, one, 0.3, one)
+    assert counts(await sent(TokenBatching(application, TEN, max_wait=0.05))) == [2, 1, 1]
+    assert counts(await sent(TokenBatching(application, TEN))) == [4]
+
+
+async def test_a_piece_that_went_out_early_does_not_make_the_next_one_larger() -> None:
+    batching = TokenBatching(slow(*events(2), 0.3, *events(9)), GROWING, max_wait=0.05)
+    assert counts(await sent(batching)) == [1, 1, 3, 6]
+
+
+async def test_half_an_event_never_goes_out_early() -> None:
+    batching = TokenBatching(slow(b"data: 1\n\ndata", 0.3, b": 2\n\n"), TEN, max_wait=0.05)
+    assert bodies(await sent(batching)) == [b"data: 1\n\n", b"data: 2\n\n"]
+
+
+async def test_an_error_loses_nothing_of_what_is_on_its_way_early() -> None:
+    """The client reads slowly: the early piece is still being sent when the engine fails."""
+    got: list[bytes] = []
+
+    async def engine(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", EVENT_STREAM)]})
+        await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+        await asyncio.sleep(0.1)
+        raise ClientGoneError
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(0.3)
+            got.append(message["body"])
+
+    with pytest.raises(ClientGoneError):
+        await TokenBatching(engine, TEN, max_wait=0.05)({"type": "http"}, receive, send)
+    assert got == [b"data: 1\n\n"]
+
+
+async def test_what_could_not_be_sent_early_is_the_applications_to_know() -> None:
+    bodies_sent = 0
+
+    async def send(message: Message) -> None:
+        nonlocal bodies_sent
+        bodies_sent += message["type"] == "http.response.body"
+        if bodies_sent == 1:
+            raise ClientGoneError
+
+    with pytest.raises(ClientGoneError):
+        await TokenBatching(slow(*events(1), 0.2, *events(1)), TEN, max_wait=0.05)({"type": "http"}, receive, send)
+
+
+async def test_a_full_piece_does_not_wait() -> None:
+    batching = TokenBatching(slow(*events(10), 0.2, *events(10)), TEN, max_wait=0.1)
+    assert counts(await sent(batching)) == [10, 10, 0]
 
 
 def test_it_imports_no_server_and_no_engine() -> None:

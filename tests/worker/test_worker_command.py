@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llmworker_contract.engines import names
+from llmworker_contract.engines import names, profile
 from llmworker_server.command import MIDDLEWARE, Command, command
 from llmworker_server.configuration import configuration
 
@@ -36,8 +36,14 @@ def test_vllms_own_server_with_our_middleware() -> None:
         "--max-model-len=2048",
         "--host=0.0.0.0",
         "--port=8100",
-        "--middleware=llmworker_server.middleware.installed.Batching",
+        "--middleware=llmworker_server.middleware.installed.Layers",
+        "--uvicorn-log-level=warning",
     )
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_engine_knows_the_servers_own_options(name: str) -> None:
+    assert {"host", "port", "middleware", "uvicorn_log_level"} <= profile(name).arguments.keys()
 
 
 @pytest.mark.parametrize("profile", names())
@@ -45,9 +51,8 @@ def test_no_secret_is_in_the_command_line(profile: str) -> None:
     assert "verysecret" not in " ".join(started(LLMWORKER_ENGINE_PROFILE=profile).argv)
 
 
-@pytest.mark.parametrize("path", MIDDLEWARE)
-def test_middleware_is_a_class_at_the_path_that_vllm_imports(path: str) -> None:
-    module, _, name = path.rpartition(".")
+def test_middleware_is_a_class_at_the_path_that_vllm_imports() -> None:
+    module, _, name = MIDDLEWARE.rpartition(".")
     assert inspect.isclass(getattr(importlib.import_module(module), name))
 
 
@@ -60,8 +65,12 @@ def test_middleware_is_a_class_at_the_path_that_vllm_imports(path: str) -> None:
         pytest.param("", None, id="empty means unset"),
     ],
 )
-def test_the_hubs_token_reaches_the_engine_by_environment(given: str, passed: str | None) -> None:
+def test_the_token_reaches_the_engine_by_environment(given: str, passed: str | None) -> None:
     assert started(HF_TOKEN=given).environ.get("HF_TOKEN") == passed
+
+
+def test_vllm_gets_no_key_not_even_the_word_none() -> None:
+    assert "VLLM_API_KEY" not in started(VLLM_API_KEY="None").environ
 
 
 def test_nothing_is_reported_unless_the_environment_says_so() -> None:

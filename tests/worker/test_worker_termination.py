@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llmworker_contract.codec import BadEnvironment, Problem
+from llmworker_contract.problems import BadEnvironment, Problem
 from llmworker_server.failure import Failure
 from llmworker_server.termination import LIMIT, misconfiguration, termination_message, write
 

@@ -6,16 +6,33 @@ new field reaches all of them by being declared once.
 
 import types
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from annotated_types import Ge, Gt, Le
+from pydantic import BaseModel, SecretStr
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
-from llmworker_contract.settings import Documented, EngineArgument, Env, Group, Settings, Worker
+from llmworker_contract.markers import (
+    Aliases,
+    Documented,
+    EngineArgument,
+    Env,
+    NeverExisted,
+    Ours,
+    Reference,
+    Retired,
+    Unit,
+    Worker,
+    ZeroIsUnset,
+)
+from llmworker_contract.settings import Group, Settings
 
-Kind = Literal["bool", "int", "float", "str"]
+Kind = Literal["bool", "int", "float", "str", "dict", "tuple", "list"]
+"""As the document writes types; `list` is of objects, `tuple` of numbers."""
+
 _KINDS: Final[dict[object, Kind]] = {bool: "bool", int: "int", float: "float", str: "str", SecretStr: "str"}
+_Mark = TypeVar("_Mark")
 
 
 @dataclass(frozen=True)
@@ -24,27 +41,52 @@ class Variable:
 
     name: str
     """In the environment, as `MAX_MODEL_LEN`."""
+    aliases: tuple[str, ...]
+    """Further names of the same, which workers of the document's era read."""
+    documented: bool
+    """Whether the document lists it."""
     group: str
     """The group's field in `Settings` and in the resource's spec, as `engine`."""
     attribute: str
     """The field in the group's class, as `max_model_len`."""
+    field: str
+    """The path in the resource, as `spec.engine.maxModelLen`."""
     kind: Kind
     choices: tuple[str | int, ...]
     """The allowed values; empty where the kind and the field's bounds alone decide."""
+    bounds: tuple[tuple[str, float], ...]
+    """Such as `(">=", 1)`."""
+    unit: str | None
     default: str | None
     """What the document promises for the documented images; None where it promises none."""
+    zero_is_unset: bool
     engine_argument: str | None
     """The engine argument that carries it; None where the worker itself honours the variable."""
+    retired: Retired | None
+    never: NeverExisted | None
     secret: bool
     description: str
     annotation: Any
     """The field's type with its bounds, for a pydantic adapter."""
 
     @property
-    def field(self) -> str:
-        """The path in the resource, as `spec.engine.maxModelLen`."""
-        leaf = to_camel(self.attribute) + ("SecretRef" if self.secret else "")
-        return f"spec.{self.group}.{leaf}"
+    def names(self) -> tuple[str, ...]:
+        """All names in the environment, the first of which is written."""
+        return (self.name, *self.aliases)
+
+    @property
+    def meaning(self) -> str:
+        """The description without what unset does."""
+        return self.description.partition("Unset:")[0].strip()
+
+    @property
+    def unset(self) -> str:
+        """What happens when it is unset."""
+        return self.description.partition("Unset:")[2].strip()
+
+    def stated(self, settings: Settings) -> Any:
+        """The setting's value; None where it is unset."""
+        return getattr(getattr(settings, self.group), self.attribute)
 
 
 def _types(annotation: object) -> list[object]:
@@ -57,31 +99,77 @@ def _types(annotation: object) -> list[object]:
     return [] if annotation is type(None) else [annotation]
 
 
+def _bounds(annotation: object) -> list[tuple[str, float]]:
+    found: list[tuple[str, float]] = []
+    if get_origin(annotation) is Annotated:
+        for mark in getattr(annotation, "__metadata__", ()):
+            for part in getattr(mark, "metadata", [mark]):
+                found += [(sign, getattr(part, key)) for kind, key, sign in _SIGNS if isinstance(part, kind)]
+    if get_origin(annotation) is not tuple:
+        found += [bound for part in get_args(annotation) for bound in _bounds(part)]
+    return found
+
+
+_SIGNS: Final = ((Ge, "ge", ">="), (Gt, "gt", ">"), (Le, "le", "<="))
+
+
 def _kind(annotation: object) -> tuple[Kind, tuple[str | int, ...]]:
     (plain,) = _types(annotation)
-    if get_origin(plain) is Literal:
+    origin = get_origin(plain)
+    if origin is Literal:
         choices = get_args(plain)
         return _KINDS[type(choices[0])], choices
+    if origin is tuple:
+        return "list" if _is_object(get_args(plain)[0]) else "tuple", ()
+    if origin is dict or _is_object(plain):
+        return "dict", ()
     return _KINDS[plain], ()
 
 
+def _is_object(plain: object) -> bool:
+    return isinstance(plain, type) and issubclass(plain, BaseModel)
+
+
 def _variable(group: str, attribute: str, field: FieldInfo) -> Variable:
-    marks = {type(mark): mark for mark in field.metadata}
+    def mark(kind: type[_Mark]) -> _Mark | None:
+        return next((found for found in field.metadata if isinstance(found, kind)), None)
+
+    env, aliases, default, unit = mark(Env), mark(Aliases), mark(Documented), mark(Unit)
     kind, choices = _kind(field.annotation)
+    annotation = field.rebuild_annotation()
     return Variable(
-        name=marks[Env].name if Env in marks else attribute.upper(),
+        name=env.name if env else attribute.upper(),
+        aliases=aliases.names if aliases else (),
+        documented=mark(Ours) is None,
         group=group,
         attribute=attribute,
+        field=_path(group, attribute, mark(Reference)),
         kind=kind,
         choices=choices,
-        default=marks[Documented].default if Documented in marks else None,
-        engine_argument=None
-        if Worker in marks
-        else (marks[EngineArgument].name if EngineArgument in marks else attribute),
+        bounds=tuple(dict.fromkeys(_bounds(annotation))),
+        unit=unit.name if unit else None,
+        default=default.default if default else None,
+        zero_is_unset=mark(ZeroIsUnset) is not None,
+        engine_argument=_argument(attribute, mark(EngineArgument), apart=bool(mark(Worker) or mark(NeverExisted))),
+        retired=mark(Retired),
+        never=mark(NeverExisted),
         secret=SecretStr in _types(field.annotation),
-        description=field.description or "",
-        annotation=field.rebuild_annotation(),
+        description=" ".join((field.description or "").split()),
+        annotation=annotation,
     )
+
+
+def _path(group: str, attribute: str, reference: Reference | None) -> str:
+    leaf = to_camel(attribute)
+    if reference:
+        leaf = (reference.stem or leaf) + reference.suffix
+    return f"spec.{group}.{leaf}"
+
+
+def _argument(attribute: str, mark: EngineArgument | None, *, apart: bool) -> str | None:
+    if apart:
+        return None
+    return mark.name if mark else attribute
 
 
 def _variables() -> tuple[Variable, ...]:
@@ -95,4 +183,8 @@ def _variables() -> tuple[Variable, ...]:
 
 
 VARIABLES: Final = _variables()
-BY_NAME: Final = {variable.name: variable for variable in VARIABLES}
+BY_NAME: Final = {name: variable for variable in VARIABLES for name in variable.names}
+"""By every name, aliases included."""
+
+NAMES: Final = frozenset(BY_NAME)
+"""Every name that a worker takes from its environment to be a setting."""

@@ -4,144 +4,105 @@ Parsing is strict and complete: a value is never guessed at, and all problems of
 together. The empty string and `None` mean unset, as the document writes it.
 """
 
-import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
-from pydantic import SecretStr, TypeAdapter, ValidationError
-
-from llmworker_contract.catalogue import BY_NAME, VARIABLES, Variable
-from llmworker_contract.document import NAMES
+from llmworker_contract import rules, values
+from llmworker_contract.catalogue import VARIABLES, Variable
+from llmworker_contract.problems import BadEnvironment, Problem
 from llmworker_contract.settings import Settings
+from llmworker_contract.spelling import REFUSED, nearest
 
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
-_UNSET: Final = frozenset({"", "None"})
-_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with one variable."""
-
-    variable: str
-    message: str
-    """What is allowed, what was given, what to do. Never holds the value of a secret."""
-
-    def __str__(self) -> str:
-        return f"{self.variable}: {self.message}"
-
-
-class BadEnvironment(ValueError):
-    """The environment cannot be understood; `problems` holds everything that is wrong with it."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
-        self.problems = problems
+_LONGEST_SHOWN: Final = 80
 
 
 def parse(environ: Mapping[str, str]) -> Settings:
-    """The settings that an environment states. Names that are not in the document are not looked at.
+    """The settings that an environment states. Names unlike any of ours are not looked at.
 
     Raises `BadEnvironment` with every problem found.
     """
-    groups: dict[str, dict[str, Any]] = {}
-    problems = list(_unsupported(environ))
-    for variable in VARIABLES:
-        text = environ.get(variable.name, "").strip()
-        if text in _UNSET:
-            continue
-        try:
-            groups.setdefault(variable.group, {})[variable.attribute] = _read(variable, text)
-        except ValueError as error:
-            given = "a secret value" if variable.secret else repr(text)
-            problems.append(Problem(variable.name, f"{error}, got {given}"))
-    if environ.get("MODEL_NAME", "").strip() in _UNSET:
-        problems.append(Problem("MODEL_NAME", "is required: the model to serve, by its hub name or its path"))
+    settings, problems = read(environ)
     if problems:
         raise BadEnvironment(tuple(problems))
-    return Settings.model_validate(groups)
+    return settings
+
+
+def read(environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
+    """The settings that can be understood, and everything that is wrong with the environment."""
+    groups: dict[str, dict[str, Any]] = {}
+    problems = [*_misspelt(environ), *_refused(environ), *_needed(environ)]
+    doubtful = {problem.variable for problem in problems}
+    for variable in VARIABLES:
+        try:
+            value = _stated(variable, environ)
+        except _Unreadable as error:
+            problems.append(Problem(error.name, str(error)))
+            doubtful |= {*variable.names}
+            continue
+        if value is not None:
+            groups.setdefault(variable.group, {})[variable.attribute] = value
+    settings = Settings.model_validate(groups)
+    broken = [rule for rule in rules.broken(settings) if not rule.variables & doubtful]
+    return settings, problems + [rule.in_environment() for rule in broken]
 
 
 def render(settings: Settings) -> dict[str, str]:
     """The variables that state the settings, sorted by name, secrets left out: those are only ever referenced."""
     written = {}
     for variable in VARIABLES:
-        value = getattr(getattr(settings, variable.group), variable.attribute)
+        value = variable.stated(settings)
         if value is not None and not variable.secret:
-            written[variable.name] = _write(value)
+            written[variable.name] = values.write(variable, value)
     return dict(sorted(written.items()))
 
 
-def documented_default(name: str) -> Any:
-    """What the document promises for the variable on the documented images, typed; None where it promises none.
+class _Unreadable(ValueError):
+    """A variable's text is not a value of it; the message says what is."""
 
-    Raises KeyError for a name that the catalogue does not hold.
-    """
-    variable = BY_NAME[name]
-    return None if variable.default is None else _read(variable, variable.default)
-
-
-def _unsupported(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Documented names that this version cannot honour yet: silence would be a broken promise."""
-    for name in sorted(NAMES - BY_NAME.keys()):
-        if environ.get(name, "").strip() not in _UNSET:
-            yield Problem(name, "is documented but not supported by this version; remove it")
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
-@cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    """Checks a field's bounds; kept, since building one takes a millisecond."""
-    return TypeAdapter(BY_NAME[name].annotation)
+def _misspelt(environ: Mapping[str, str]) -> Iterator[Problem]:
+    for name in sorted(environ):
+        meant = nearest(name)
+        if meant:
+            yield Problem(name, f"is not read by a worker: did you mean {meant}? Correct or remove it")
 
 
-def _read(variable: Variable, text: str) -> Any:
-    value = _convert(variable, text)
-    if variable.choices and value not in variable.choices:
-        raise ValueError(f"expected one of {', '.join(str(choice) for choice in variable.choices)}")
-    try:
-        return _adapter(variable.name).validate_python(SecretStr(text) if variable.secret else value)
-    except ValidationError as error:
-        raise ValueError(_sentence(error)) from None
+def _refused(environ: Mapping[str, str]) -> Iterator[Problem]:
+    for name, instead in REFUSED.items():
+        if not values.unset(environ.get(name, "")):
+            yield Problem(name, f"is refused: {instead}")
 
 
-def _convert(variable: Variable, text: str) -> Any:
-    if variable.kind == "bool":
-        if text.lower() in _TRUE:
-            return True
-        if text.lower() in _FALSE:
-            return False
-        raise ValueError("expected 1 or 0 (true, false, yes, no, on, off)")
-    if variable.kind == "int":
-        if not _WHOLE.fullmatch(text):
-            raise ValueError("expected a whole number")
-        return int(text)
-    if variable.kind == "float":
-        return _finite(text)
-    return text
+def _needed(environ: Mapping[str, str]) -> Iterator[Problem]:
+    if values.unset(environ.get("MODEL_NAME", "")):
+        yield Problem("MODEL_NAME", "is required: the model to serve, by its hub name or its path")
 
 
-def _finite(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("expected a number") from None
-    if not math.isfinite(number):
-        raise ValueError("expected a finite number")
-    return number
+def _stated(variable: Variable, environ: Mapping[str, str]) -> Any:
+    """The value that the variable's names state; None for unset. Raises `_Unreadable`."""
+    found: dict[str, Any] = {}
+    for name in variable.names:
+        text = environ.get(name, "")
+        if values.unset(text):
+            continue
+        try:
+            value = values.read(variable, text)
+        except ValueError as error:
+            raise _Unreadable(name, f"{error}, got {_shown(variable, text)}") from None
+        if not (value == 0 and variable.zero_is_unset):
+            found[name] = value
+    first, *others = found.items() or [("", None)]
+    for name, value in others:
+        if value != first[1]:
+            raise _Unreadable(name, f"states the same as {first[0]}, with another value: remove one of the two")
+    return first[1]
 
 
-def _sentence(error: ValidationError) -> str:
-    """pydantic's own words for the first thing wrong, made to begin like ours."""
-    return error.errors()[0]["msg"].replace("Input should be", "expected").replace("String should", "text should")
-
-
-def _write(value: Any) -> str:
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float):
-        return repr(int(value)) if value.is_integer() else repr(value)
-    return str(value)
+def _shown(variable: Variable, text: str) -> str:
+    if variable.secret:
+        return "a secret value"
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")

@@ -5,25 +5,33 @@ SIGTERM or SIGINT; 1 when the engine failed or ended by itself; 2 when the envir
 """
 
 import asyncio
+import logging
 import os
 import sys
 
-from llmworker_contract.codec import BadEnvironment
-from llmworker_server import termination
-from llmworker_server.configuration import configuration, termination_log
+from llmworker_contract.problems import BadEnvironment
+from llmworker_server import records, termination
+from llmworker_server.configuration import configuration, log_format, termination_log
+from llmworker_server.drift import UnknownEngine, drift
 from llmworker_server.worker import work
 
 
 def main() -> int:
     """Run a worker as the environment says; its exit code."""
     environ = dict(os.environ)
+    records.write_as(log_format(environ))
+    logging.basicConfig(level=logging.WARNING, handlers=[records.LibraryRecords()])
     try:
-        told = configuration(environ)
+        told = configuration(environ, drift(environ))
     except BadEnvironment as error:
+        cause = termination.misconfiguration(error)
         for problem in error.problems:
-            print(f"llmworker: {problem}", flush=True)
-        termination.write(termination_log(environ), termination.misconfiguration(error))
+            records.say(str(problem), "error", reason=cause.reason, variable=problem.variable, remedy=cause.remedy)
+        termination.write(termination_log(environ), cause)
         return termination.BAD_ENVIRONMENT
+    except UnknownEngine as error:
+        termination.tell(termination_log(environ), error.failure)
+        return error.failure.exit_code
     return asyncio.run(work(told, environ, termination_log(environ)))
 
 

@@ -5,7 +5,7 @@ nothing worse, since readiness never depends on a line.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -27,6 +27,8 @@ class Phase(str, Enum):
     READY = "ready"
     UNHEALTHY = "unhealthy"
     """It was ready, and its health check now fails."""
+    DRAINING = "draining"
+    """Asked to end; open requests go on."""
     STOPPING = "stopping"
     FAILED = "failed"
 
@@ -37,9 +39,12 @@ class Progress:
 
     phase: Phase = Phase.STARTING
     percent: int | None = None
+    downloaded: int | None = None
+    """Bytes that have come from the hub, while they come."""
 
     def __str__(self) -> str:
-        return self.phase.value if self.percent is None else f"{self.phase.value} {self.percent} %"
+        words = self.phase.value if self.percent is None else f"{self.phase.value} {self.percent} %"
+        return words if self.downloaded is None else f"{words} {self.downloaded / 1e6:,.0f} MB"
 
 
 _ORDER: Final = tuple(Phase)
@@ -71,12 +76,19 @@ def advanced(progress: Progress, line: str) -> Progress:
     return progress
 
 
+def downloading(progress: Progress, count: int) -> Progress:
+    """The progress when so many bytes have come and more do. No phase after the first weights is left for it."""
+    if progress.percent is None and _ORDER.index(progress.phase) <= _ORDER.index(Phase.LOADING_WEIGHTS):
+        return Progress(Phase.DOWNLOADING, None, count)
+    return replace(progress, downloaded=count) if progress.phase is Phase.DOWNLOADING else progress
+
+
 def _forward(old: Progress, new: Progress) -> Progress:
     """Never backwards: the processes of one engine load at different speeds into one log.
 
     The exception is a download, which begins after the engine has said that it loads the model.
     """
     if new.phase is old.phase:
-        return new if (new.percent or 0) > (old.percent or 0) else old
+        return replace(new, downloaded=old.downloaded) if (new.percent or 0) > (old.percent or 0) else old
     starts_download = new.phase is Phase.DOWNLOADING and old == Progress(Phase.LOADING_WEIGHTS)
     return new if starts_download or _ORDER.index(new.phase) > _ORDER.index(old.phase) else old

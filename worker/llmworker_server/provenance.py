@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from llmworker_contract.argv import engine_args, unsupported
+from llmworker_contract.argv import applied_default
 from llmworker_contract.catalogue import VARIABLES, Variable
-from llmworker_contract.codec import render
+from llmworker_contract.routes import route
+from llmworker_contract.values import documented_default, write
+from llmworker_contract.verdicts import verdict
 from llmworker_server.configuration import Configuration
 
 
@@ -17,8 +20,9 @@ class Setting:
     value: str
     source: str
     """`environment`, or `documented default` where the worker applies what the document promises."""
-    effect: str
-    """`engine`, `worker`, or `none` where this engine has no such argument."""
+    verdict: str
+    """What becomes of it, as `explain` says."""
+    detail: str
 
 
 def settings(configuration: Configuration) -> list[Setting]:
@@ -27,25 +31,21 @@ def settings(configuration: Configuration) -> list[Setting]:
 
 
 def _of(variable: Variable, configuration: Configuration) -> Iterator[Setting]:
-    stated = getattr(getattr(configuration.settings, variable.group), variable.attribute)
-    effect = _effect(variable, configuration)
+    judged = verdict(variable, configuration.profile)
+    stated = variable.stated(configuration.settings)
     if stated is not None:
-        value = "set" if variable.secret else render(configuration.settings)[variable.name]
-        yield Setting(variable.name, value, "environment", effect)
-    elif _applied(variable, configuration):
-        yield Setting(variable.name, variable.default or "", "documented default", effect)
+        value = "set" if variable.secret else write(variable, stated)
+        yield Setting(variable.name, value, "environment", judged.verdict, judged.detail)
+        return
+    default = _default(variable, configuration)
+    if default is not None:
+        yield Setting(variable.name, write(variable, default), "documented default", judged.verdict, judged.detail)
 
 
-def _effect(variable: Variable, configuration: Configuration) -> str:
+def _default(variable: Variable, configuration: Configuration) -> Any:
+    """The documented default that we apply where the variable is unset."""
+    if variable.never:
+        return None
     if variable.engine_argument is None:
-        return "worker"
-    return "none" if variable in unsupported(configuration.settings, configuration.profile) else "engine"
-
-
-def _applied(variable: Variable, configuration: Configuration) -> bool:
-    """Whether an unset variable has its documented default applied by us."""
-    if variable.engine_argument is None:
-        return variable.default is not None
-    flag = f"--{variable.engine_argument.replace('_', '-')}"
-    options = engine_args(configuration.settings, configuration.profile)
-    return any(option == flag or option.startswith(f"{flag}=") for option in options)
+        return documented_default(variable.name)
+    return applied_default(route(variable, configuration.profile), configuration.profile)

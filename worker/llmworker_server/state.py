@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
-from llmworker_server.progress import Phase, Progress, advanced
+from llmworker_server.progress import Phase, Progress, advanced, downloading
+from llmworker_server.records import say
+
+_ENDING: Final = (Phase.DRAINING, Phase.STOPPING, Phase.FAILED)
 
 
 class State:
@@ -13,8 +17,8 @@ class State:
         self._clock = clock
         self._started = self._phase_began = clock()
         self.progress = Progress()
-        self.was_ready = False
-        """Whether the worker has been ready at any time."""
+        self.seconds_to_ready: float | None = None
+        """From its start until it was ready for the first time."""
         self.detail = ""
         """Why it is no further, where there is more to say than the phase."""
 
@@ -22,6 +26,11 @@ class State:
     def ready(self) -> bool:
         """Whether requests may come."""
         return self.progress.phase is Phase.READY
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether the worker has been ready at any time."""
+        return self.seconds_to_ready is not None
 
     @property
     def seconds(self) -> float:
@@ -37,16 +46,21 @@ class State:
         """Take one line of the engine's log into account."""
         self._set(advanced(self.progress, line))
 
+    def downloading(self, count: int) -> None:
+        """Take into account that so many bytes of the model have come."""
+        self._set(downloading(self.progress, count))
+
     def enter(self, phase: Phase, detail: str = "") -> None:
-        """Be in a phase, by the supervisor's own knowledge. Nothing follows stopping and failing."""
-        if self.progress.phase is Phase.FAILED or (self.progress.phase is Phase.STOPPING and phase is not Phase.FAILED):
+        """Be in a phase, by the supervisor's own knowledge. A worker that ends only comes nearer to its end."""
+        if self.progress.phase in _ENDING and phase not in _ENDING[_ENDING.index(self.progress.phase) :]:
             return
         self.detail = detail
-        self.was_ready = self.was_ready or phase is Phase.READY
+        if phase is Phase.READY and self.seconds_to_ready is None:
+            self.seconds_to_ready = self.seconds
         self._set(Progress(phase))
 
     def _set(self, progress: Progress) -> None:
         if progress.phase is not self.progress.phase:
             self._phase_began = self._clock()
-            print(f"llmworker: {progress.phase.value} after {self.seconds:.0f} s", flush=True)
+            say(f"{progress.phase.value} after {self.seconds:.0f} s")
         self.progress = progress

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Final
 
-from llmworker_contract.codec import BadEnvironment
+from llmworker_contract.problems import BadEnvironment
 from llmworker_server.failure import Failure
+from llmworker_server.records import say
 
 LIMIT: Final = 4096
 """Bytes; the kubelet cuts what is longer, which would not be JSON any more."""
@@ -28,12 +29,19 @@ def termination_message(failure: Failure) -> str:
     return text
 
 
+def tell(path: Path, cause: Failure) -> None:
+    """The cause as the last record of the log, and for Kubernetes."""
+    fields = {"reason": cause.reason, "remedy": cause.remedy, "exitCode": cause.exit_code}
+    say(str(cause), "error", message=cause.message, **fields)
+    write(path, cause)
+
+
 def write(path: Path, failure: Failure) -> None:
     """Leave the message. Outside Kubernetes there may be no such file; the log has told the cause by then."""
     try:
         path.write_text(termination_message(failure), encoding="ascii")
     except OSError as error:
-        print(f"llmworker: no termination message: {error}", flush=True)
+        say(f"no termination message: {error}", "warning")
 
 
 def _json(failure: Failure, message: str) -> str:

@@ -2,21 +2,30 @@
 
 import asyncio
 import contextlib
+import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
-from llmworker_contract.argv import unsupported
+from llmworker_contract.argv import files
+from llmworker_contract.settings import Settings
+from llmworker_contract.spelling import ERA
+from llmworker_contract.verdicts import not_honoured
 from llmworker_server import admin, termination
-from llmworker_server.command import command
+from llmworker_server.command import Command, command
 from llmworker_server.configuration import Configuration
 from llmworker_server.engine_client import engine_client
 from llmworker_server.failure import Failure
+from llmworker_server.records import MARK_VARIABLE, say
+from llmworker_server.scoreboard import FILE, Scoreboard
 from llmworker_server.state import State
-from llmworker_server.supervisor import Supervisor
+from llmworker_server.supervisor import DEFAULTS, Limits, Supervisor
 
 
 class _AdminServer(uvicorn.Server):
@@ -29,34 +38,53 @@ class _AdminServer(uvicorn.Server):
 
 async def work(configuration: Configuration, environ: Mapping[str, str], termination_log: Path) -> int:
     """Run the worker. The exit code: 0 if it was asked to end, else 1, with the cause left for Kubernetes."""
-    for variable in unsupported(configuration.settings, configuration.profile):
-        print(f"llmworker: {variable.name} has no effect: this vLLM has no such argument", flush=True)
+    _tell_what_is_not_simply_honoured(configuration, environ)
     try:
         listener = socket.create_server((configuration.host, configuration.admin_port))
     except OSError as error:
         return _failed(_admin_port_in_use(configuration, error), termination_log)
-    started = command(configuration, environ)
-    print(f"llmworker: starting {' '.join(started.argv)}", flush=True)
-    state = State()
-    async with engine_client(configuration.engine_url, configuration.served_name) as client:
-        supervisor = Supervisor(started, client, state)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, supervisor.stop)
-        async with _served(state, configuration, listener):
-            cause = await supervisor.run()
+    with tempfile.TemporaryDirectory(prefix="llmworker-") as scratch:
+        for name, content in files(configuration.settings).items():
+            (Path(scratch) / name).write_text(content, encoding="utf-8")
+        board = Scoreboard(Path(scratch) / FILE)
+        marked = {**environ, MARK_VARIABLE: secrets.token_hex(16)}
+        cause = await _supervised(command(configuration, marked, scratch=scratch), configuration, listener, board)
     if cause is not None:
         return _failed(cause, termination_log)
-    print("llmworker: the engine has ended as asked", flush=True)
+    say("the engine has ended as asked")
     return 0
 
 
+def _tell_what_is_not_simply_honoured(configuration: Configuration, environ: Mapping[str, str]) -> None:
+    for name in sorted(ERA.keys() & environ.keys()):
+        say(f"{name}: is not read by this worker: {ERA[name]}", "warning")
+    for variable, judged in not_honoured(configuration.settings, configuration.profile):
+        say(f"{variable.name}: {judged.verdict}: {judged.detail}", "warning")
+
+
+async def _supervised(
+    started: Command, configuration: Configuration, listener: socket.socket, board: Scoreboard
+) -> Failure | None:
+    """Run the engine until it ends, with the admin app beside it. Why it did, or None if it was asked to."""
+    say(f"starting {' '.join(started.argv)}")
+    state = State()
+    keys = configuration.settings.serving.api_keys_file
+    async with engine_client(configuration.engine_url, configuration.served_name, keys) as client:
+        supervisor = Supervisor(started, client, state, board, _limits(configuration.settings))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, supervisor.stop)
+        async with _served(admin.app(state, configuration, board, client), listener):
+            return await supervisor.run()
+
+
 @contextlib.asynccontextmanager
-async def _served(state: State, configuration: Configuration, listener: socket.socket) -> AsyncIterator[None]:
+async def _served(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     """The admin app answers as long as this is entered."""
     config = uvicorn.Config(
-        admin.app(state, configuration),
+        app,
         lifespan="off",
+        log_config=None,
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=1,
@@ -70,9 +98,16 @@ async def _served(state: State, configuration: Configuration, listener: socket.s
         await serving
 
 
+def _limits(settings: Settings) -> Limits:
+    stated = {
+        "drain_timeout": settings.serving.drain_timeout_seconds,
+        "hang_timeout": settings.serving.hang_timeout_seconds,
+    }
+    return replace(DEFAULTS, **{name: float(value) for name, value in stated.items() if value is not None})
+
+
 def _failed(cause: Failure, termination_log: Path) -> int:
-    print(f"llmworker: {cause}", flush=True)
-    termination.write(termination_log, cause)
+    termination.tell(termination_log, cause)
     return 1
 
 

@@ -1,7 +1,7 @@
 """Server-sent events out of a stream of bytes, however the server cut it. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n)(?:\r\n|\n)|\r\r")
@@ -16,8 +16,13 @@ class EventSplitter:
     def __init__(self) -> None:
         self._rest = bytearray()
 
-    def events(self, chunk: bytes) -> Iterator[bytes]:
+    def events(self, chunk: bytes) -> Iterable[bytes]:
         """Each event that this chunk completes, its blank line included."""
+        if not self._rest and 0 <= chunk.find(b"\n\n") == len(chunk) - 2 and b"\r" not in chunk:
+            return (chunk,)  # as every vLLM writes them, a token each: no search is needed
+        return self._found(chunk)
+
+    def _found(self, chunk: bytes) -> Iterator[bytes]:
         # An end may have begun in the bytes before; what lies further back is known to hold none.
         searched = max(0, len(self._rest) - _LONGEST_END)
         self._rest += chunk

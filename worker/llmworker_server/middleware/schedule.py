@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from llmworker_contract.codec import documented_default
 from llmworker_contract.settings import Streaming
+from llmworker_contract.values import documented_default
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class Schedule:
 
 def schedule(streaming: Streaming) -> Schedule:
     """What the settings ask for, the documented defaults where they are silent."""
+    growth = streaming.default_batch_size_growth_factor
     return Schedule(
         largest=streaming.default_batch_size or documented_default("DEFAULT_BATCH_SIZE"),
         first=streaming.default_min_batch_size or documented_default("DEFAULT_MIN_BATCH_SIZE"),
-        growth=streaming.default_batch_size_growth_factor or documented_default("DEFAULT_BATCH_SIZE_GROWTH_FACTOR"),
+        growth=documented_default("DEFAULT_BATCH_SIZE_GROWTH_FACTOR") if growth is None else growth,
     )

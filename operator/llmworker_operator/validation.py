@@ -1,0 +1,88 @@
+"""Everything that is wrong with a spec, by field: the schema, the rules between fields, the engine's own limits.
+
+The API server holds most of it too, in the CRD's schema; this is what the operator and the command line say, and
+it also knows the profile's engine.
+"""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmworker_contract import rules
+from llmworker_contract.catalogue import BY_NAME, VARIABLES
+from llmworker_contract.limits import refused
+from llmworker_contract.problems import Problem
+from llmworker_contract.values import sentence
+from llmworker_operator.api import SHARED_CACHE, SURGING_CACHE, LLMWorkerSpec
+
+
+class InvalidSpec(ValueError):
+    """A spec that cannot be run; `problems` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+
+def understood(spec: Mapping[str, Any]) -> LLMWorkerSpec:
+    """The spec as a type, if its engine runs with it. Raises `InvalidSpec` with every problem found."""
+    found = parsed(spec)
+    problems = refusals(found)
+    if problems:
+        raise InvalidSpec(problems)
+    return found
+
+
+def parsed(spec: Mapping[str, Any]) -> LLMWorkerSpec:
+    """The spec as a type, as far as the API server knows it too. Raises `InvalidSpec` with every problem found."""
+    try:
+        # As JSON and strictly, as the API server does: "4096" is no number.
+        found = LLMWorkerSpec.model_validate_json(json.dumps(spec, default=str), strict=True)
+    except ValidationError as error:
+        raise InvalidSpec(_schema_problem(detail) for detail in error.errors()) from error
+    problems = [rule.in_resource() for rule in rules.broken(found.settings())]
+    problems += _gpu_problems(found) + _cache_problems(found)
+    problems += [Problem("spec.rollout", message) for message in found.rollout.broken()]
+    if problems:
+        raise InvalidSpec(problems)
+    return found
+
+
+def refusals(spec: LLMWorkerSpec) -> list[Problem]:
+    """What the engine of the chosen profile refuses."""
+    found = refused(spec.settings(), spec.image.engine_profile())
+    return [Problem(BY_NAME[problem.variable].field, problem.message) for problem in found]
+
+
+def _schema_problem(detail: Mapping[str, Any]) -> Problem:
+    path = "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        meant = difflib.get_close_matches(path, [variable.field for variable in VARIABLES], n=1, cutoff=0.8)
+        return Problem(path, "is not a field" + (f": did you mean {meant[0]}?" if meant else ": remove it"))
+    if detail["type"] == "missing":
+        return Problem(path, "is required")
+    given = detail["input"]
+    shown = "" if isinstance(given, dict | list) else f", got {given!r}"
+    return Problem(path, sentence(detail) + shown)
+
+
+def _gpu_problems(spec: LLMWorkerSpec) -> list[Problem]:
+    given = spec.gpu.count
+    if given is None or spec.image.engine_profile().cuda is None or given == spec.gpus_needed():
+        return []
+    return [Problem("spec.gpu.count", f"{spec.RULES[0]['message']}; got {given} for {spec.gpus_needed()}")]
+
+
+def _cache_problems(spec: LLMWorkerSpec) -> list[Problem]:
+    problems = []
+    if spec.cache.kinds() > 1:
+        problems.append(Problem("spec.cache", spec.cache.RULES[0]["message"]))
+    claim = spec.cache.volume_claim_template
+    if claim and spec.replicas > 1 and not claim.shared():
+        problems.append(Problem("spec.cache.volumeClaimTemplate.accessModes", SHARED_CACHE["message"]))
+    if claim and spec.rollout.surge() and not claim.shared():
+        problems.append(Problem("spec.rollout.maxSurge", SURGING_CACHE["message"]))
+    return problems
