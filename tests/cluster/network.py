@@ -3,6 +3,7 @@
 Deleting the namespace deletes its links, routes and netfilter chains, so nothing of them can be left behind.
 """
 
+import hashlib
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,15 @@ _PREFIX = "llmw-"
 class Network:
     """One rig's namespace; `number`, from 1 to 250, tells rigs on one machine apart."""
 
-    rig: str
+    directory: Path
+    """The rig's folder, which carries its name. Two caches on one machine may each hold a rig of that name."""
     number: int
 
     @property
     def name(self) -> str:
         """The namespace; also the prefix of everything outside it that belongs to the rig."""
-        return f"{_PREFIX}{self.rig}"
+        place = hashlib.blake2s(str(self.directory).encode(), digest_size=3).hexdigest()
+        return f"{_PREFIX}{self.directory.name}-{place}"
 
     @property
     def bridge_address(self) -> str:
@@ -87,12 +90,13 @@ def any_network() -> bool:
     return any(_FOLDER.glob(f"{_PREFIX}*"))
 
 
-def free_number(rig: str) -> int:
-    """A number whose addresses no other rig of this machine holds."""
+def free_network(directory: Path) -> Network:
+    """A network whose addresses no other rig of this machine holds."""
     taken = {path.name for path in Path("/sys/class/net").iterdir()}
     for number in range(1, 251):
-        if Network(rig, number).door not in taken:
-            return number
+        network = Network(directory, number)
+        if network.door not in taken:
+            return network
     raise RuntimeError("250 rigs run on this machine already")
 
 

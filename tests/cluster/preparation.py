@@ -11,7 +11,7 @@ from assets.cache import cache_dir
 from cluster import control_plane
 from cluster.certificates import Authority
 from cluster.control_plane import Place
-from cluster.network import Network, free_number
+from cluster.network import Network, free_network
 
 CONTROL_PLANE: Final = 1
 """API server and etcd."""
@@ -31,8 +31,7 @@ def prepare(name: str, level: int, built: Path) -> Path:
     directory = directory_of(name)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    number = free_number(name) if level == WHOLE else 0
-    network = Network(name, number)
+    network = free_network(directory) if level == WHOLE else Network(directory, 0)
     if level == WHOLE:
         place = Place(directory, built, network.inside, 6443, 2379, 2380, 10257, 10259, network.bridge_address)
     else:
@@ -43,7 +42,7 @@ def prepare(name: str, level: int, built: Path) -> Path:
     for user in ("admin", "manager", "scheduler", "kubelet", "proxy"):
         server = place.server if user == "admin" else f"https://127.0.0.1:{place.api_port}"
         (directory / f"{user}.kubeconfig").write_text(control_plane.kubeconfig(place, server, user))
-    state = {"name": name, "level": level, "number": number, "place": asdict(place)}
+    state = {"name": name, "level": level, "number": network.number, "place": asdict(place)}
     (directory / "state.json").write_text(json.dumps(state, default=str))
     return directory
 

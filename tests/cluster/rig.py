@@ -62,7 +62,7 @@ class Rig:
         self.audit_log = directory / "audit.log"
         self.node: node.Node | None = None
         if self.level == WHOLE:
-            network = Network(self.name, state["number"])
+            network = Network(directory, state["number"])
             self.node = node.Node(self.place, network, cache_dir("rigs", "stores", self.name))
 
     @classmethod

@@ -17,6 +17,7 @@ from assets.waiting import until
 from cluster import kernel_settings
 from cluster.daemons import start_time
 from cluster.fixtures import session_name
+from cluster.network import Network
 from cluster.rig import Rig
 
 SERVER = (
@@ -250,9 +251,11 @@ def test_two_nodes_at_once_and_nothing_left_of_the_one_that_goes(l3: Rig, image:
 def of_the_rig(rig: Rig) -> dict[int, tuple[int | None, str]]:
     """Pid to start time and command of all that a rig runs: its daemons, and all in its network or its cgroups."""
     found = {daemon.pid for daemon in rig.daemons.all().values()}
-    for path in Path("/sys/fs/cgroup").glob(f"**/llmw-{rig.name}/**/cgroup.procs"):
+    assert rig.node
+    name = rig.node.network.name
+    for path in Path("/sys/fs/cgroup").glob(f"**/{name}/**/cgroup.procs"):
         found |= {int(pid) for pid in path.read_text().split()}
-    inside = Path(f"/run/netns/llmw-{rig.name}").stat().st_ino
+    inside = Path(f"/run/netns/{name}").stat().st_ino
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -282,6 +285,13 @@ def machine(name: str) -> dict[str, set[str]]:
         "container logs": {path.name for path in Path("/var/log/containers").glob("*")},
         "network results": {path.name for path in Path("/var/lib/cni").glob("**/*")},
     }
+
+
+def test_rigs_of_one_name_in_two_caches_do_not_share_a_namespace() -> None:
+    """One that was interrupted, of a user whose cache we do not see, must not stop ours from starting."""
+    names = {Network(Path(cache, "rigs", "tests-l3"), 1).name for cache in ("/home/one", "/home/two")}
+    assert len(names) == 2
+    assert all("tests-l3" in name for name in names)
 
 
 def test_the_machines_settings_are_restored_after_the_last_node(

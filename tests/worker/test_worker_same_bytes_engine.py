@@ -71,8 +71,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with (
         worker(folder, ENABLE_AUTO_TOOL_CHOICE="1", TOOL_CALL_PARSER="hermes") as ours,
         plain(folder, ENABLE_AUTO_TOOL_CHOICE="1", TOOL_CALL_PARSER="hermes") as theirs,
-        httpx.Client(base_url=f"http://127.0.0.1:{ours}", timeout=120, trust_env=False) as our_client,
-        httpx.Client(base_url=f"http://127.0.0.1:{theirs}", timeout=120, trust_env=False) as their_client,
+        httpx.Client(base_url=f"http://127.0.0.1:{ours.port}", timeout=120, trust_env=False) as our_client,
+        httpx.Client(base_url=f"http://127.0.0.1:{theirs.port}", timeout=120, trust_env=False) as their_client,
     ):
         yield Pair(our_client, their_client)
 
