@@ -190,7 +190,8 @@ class Reconciler:
         if not patch:
             return None
         early = self._told.get(key, 0.0) + _BETWEEN_STEPS - now.timestamp()
-        if early > 0 and not reporting.urgent(status, worker.status):
+        # A clock that was set back would otherwise keep the status from being written until it has caught up.
+        if 0 < early <= _BETWEEN_STEPS and not reporting.urgent(status, worker.status):
             return early
         try:
             self._store.see_worker(await self._cluster.write_status(key.namespace, key.name, patch))

@@ -21,6 +21,8 @@ class WorkQueue:
         self._waiting: set[Key] = set()
         self._running: set[Key] = set()
         self._failures: dict[Key, int] = {}
+        self._later: dict[Key, asyncio.TimerHandle] = {}
+        """One for a key: what a reconcile says of the next look replaces what the one before it said."""
 
     def add(self, key: Key) -> None:
         """Ask for a reconcile; asking again before it begins is the same request."""
@@ -36,6 +38,8 @@ class WorkQueue:
             key = await self._ready.get()
             self._waiting.discard(key)
             self._running.add(key)
+            if later := self._later.pop(key, None):
+                later.cancel()
             try:
                 await self._once(key)
             finally:
@@ -53,7 +57,7 @@ class WorkQueue:
         else:
             self._failures.pop(key, None)
         if again is not None:
-            asyncio.get_running_loop().call_later(again, self.add, key)
+            self._later[key] = asyncio.get_running_loop().call_later(again, self.add, key)
 
     def _backoff(self, key: Key) -> float:
         """Seconds until the next try: doubled each time, a fifth at random so that failures do not march in step."""

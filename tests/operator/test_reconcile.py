@@ -199,6 +199,17 @@ async def test_steps_on_the_way_are_not_all_written(
     assert told(cluster, "Scheduled")[0] == "Scheduled"
 
 
+async def test_a_clock_that_is_set_back_holds_no_status_up(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
+) -> None:
+    await reconcile(KEY)
+    cluster.writes.clear()
+    cluster.now -= timedelta(hours=1)
+    store.see_pod(pod_body("chat-1", template=current, phase="Pending", container=waiting("ContainerCreating")))
+    await reconcile(KEY)
+    assert cluster.writes == ["status"]
+
+
 async def test_what_is_wrong_is_written_at_once(
     reconcile: Reconciler, cluster: FakeCluster, store: Store, current: str
 ) -> None:

@@ -77,3 +77,25 @@ async def test_a_reconcile_can_ask_to_be_looked_at_again() -> None:
     queue.add(A)
     await run(queue, 0.2)
     assert runs == 3
+
+
+async def test_a_later_look_replaces_the_one_that_was_planned_before() -> None:
+    """Otherwise every event about a worker that loads would start one more chain of looks."""
+    runs = 0
+
+    async def reconcile(key: Key) -> float:
+        nonlocal runs
+        runs += 1
+        return 0.1
+
+    queue = WorkQueue(reconcile)
+    began = asyncio.get_running_loop().time()
+    tasks = [asyncio.create_task(queue.work())]
+    for _ in range(10):
+        queue.add(A)
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.35)
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    looks = (asyncio.get_running_loop().time() - began) / 0.1
+    assert 10 < runs <= 10 + looks + 1
