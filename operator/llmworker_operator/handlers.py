@@ -1,8 +1,10 @@
 """What kopf calls: every event goes to the store, and what is news to the queue. Decides nothing."""
 
+import asyncio
+import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
@@ -10,6 +12,10 @@ from llmworker_operator import names
 from llmworker_operator.cluster import BY_KIND, PODS, WATCHED, WORKERS
 from llmworker_operator.store import Key, Store
 from llmworker_operator.work import WorkQueue
+
+
+_BETWEEN_LOGINS: Final = 1.0
+"""Seconds: so often are credentials tried that were refused."""
 
 
 class _Backoffs:
@@ -40,14 +46,30 @@ def registry(store: Store, queue: WorkQueue) -> kopf.OperatorRegistry:
     """The watches: LLMWorkers, their children and their pods, as plain events."""
     found = kopf.OperatorRegistry()
 
-    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-        return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
-
-    kopf.on.login(registry=found)(login)
+    kopf.on.login(registry=found)(_login())
     for resource in (WORKERS, *WATCHED):
         group, _, version = resource.api_version.rpartition("/")
         kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue))
     return found
+
+
+def _login() -> Any:
+    """Where the API server is, read anew each time it is asked for: a token's file changes.
+
+    Once an API server has answered 401, kopf never takes the same credentials again, and having no others its loop fails
+    without ending. But they may be as good as before: while the API server starts, or until the kubelet has renewed the
+    token. So each time they are made to differ, by a number that means nothing where there is one login.
+    """
+    times = itertools.count()
+
+    async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        number = next(times)
+        if number:
+            await asyncio.sleep(_BETWEEN_LOGINS)
+        found = kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+        return found and dataclasses.replace(found, priority=number)
+
+    return login
 
 
 def _watcher(kind: str, store: Store, queue: WorkQueue) -> Any:

@@ -16,7 +16,9 @@ def defined(rig: Rig) -> Kube:
     """The rig's cluster, which knows what an LLMWorker is."""
     kube = Kube(rig.environment())
     kube.kubectl("apply", "-f", str(_DEFINITION))
-    kube.kubectl("wait", "crd/llmworkers.llmworker.dev", "--for=condition=Established", "--timeout=30s")
+    # `kubectl wait` fails where a definition is so new that it has no conditions at all.
+    established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+    until(lambda: kube.kubectl("get", "crd/llmworkers.llmworker.dev", "-o", established) == "True", "established")
     return kube
 
 

@@ -14,8 +14,10 @@ from cluster.rig import Rig
 class OperatorProcess:
     """Started and stopped by a test; its log is kept over restarts."""
 
-    def __init__(self, rig: Rig, log: Path) -> None:
+    def __init__(self, rig: Rig, log: Path, kubeconfig: Path | None = None) -> None:
         self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": str(free_port())}
+        if kubeconfig:
+            self._environment["KUBECONFIG"] = str(kubeconfig)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -24,6 +26,15 @@ class OperatorProcess:
         """Of the running process."""
         assert self._process
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def log(self) -> str:
+        """What it has said since its first start."""
+        return self._log.read_text()
 
     def start(self) -> None:
         """Start it and wait until everything was listed and is watched."""
@@ -34,10 +45,13 @@ class OperatorProcess:
         until(lambda: b"watching" in self._log.read_bytes()[before:], "the operator watches")
 
     def stop(self) -> int:
-        """Ask it to end; its exit status."""
+        """Ask it to end; its exit status. One that does not is killed, and the test fails."""
         assert self._process
         self._process.terminate()
-        return self._process.wait(15)
+        try:
+            return self._process.wait(15)
+        finally:
+            self._process.kill()
 
 
 @contextmanager

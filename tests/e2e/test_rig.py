@@ -113,7 +113,8 @@ def test_up_returns_the_rig_that_runs(l1: Rig) -> None:
 @pytest.mark.l1
 def test_a_violated_rule_of_a_definition_is_refused(l1: Rig) -> None:
     apply(l1, DEFINITION)
-    l1.kubectl("wait", "crd/beacons.rig.test", "--for=condition=Established", "--timeout=30s")
+    established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
+    until(lambda: l1.kubectl("get", "crd/beacons.rig.test", "-o", established) == "True", "established")
     apply(l1, beacon(1, 2))
     with pytest.raises(RuntimeError, match="low exceeds high"):
         apply(l1, beacon(2, 1))
