@@ -10,9 +10,10 @@ import yaml
 
 from assets.audit import writes
 from assets.llmworkers import LLMWorkers, defined
-from assets.operator_process import running_operator
+from assets.operator_process import OperatorProcess, running_operator
 from assets.waiting import until
 from cluster.rig import Rig
+from demo.kube import Kube
 
 pytestmark = pytest.mark.l2
 
@@ -21,13 +22,22 @@ NAMESPACE = "workers"
 
 
 @pytest.fixture(scope="module")
-def workers(l2: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LLMWorkers]:
-    """A cluster with two nodes of eight GPUs beside those that other tests made, and a running operator."""
+def kube(l2: Rig) -> Kube:
+    """A cluster with two nodes of eight GPUs beside those that other tests made."""
     l2.simulate_nodes(2)
-    kube = defined(l2)
+    return defined(l2)
+
+
+@pytest.fixture(scope="module")
+def operator(kube: Kube, l2: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    with running_operator(l2, tmp_path_factory.mktemp("operator")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def workers(kube: Kube, operator: OperatorProcess) -> LLMWorkers:
     kube.kubectl("create", "namespace", NAMESPACE)
-    with running_operator(l2, tmp_path_factory.mktemp("operator")):
-        yield LLMWorkers(kube, NAMESPACE)
+    return LLMWorkers(kube, NAMESPACE)
 
 
 def ready(workers: LLMWorkers, name: str) -> tuple[str, str]:
@@ -100,6 +110,24 @@ def test_deleting_a_worker_collects_its_children(workers: LLMWorkers) -> None:
     kinds = "deployments,services,replicasets,pods"
     label = "llmworker.dev/worker=gone"
     until(lambda: not workers.kubectl("get", kinds, "-l", label, "-o", "name"), "all are collected", 60)
+
+
+def test_a_namespace_goes_while_the_operator_is_away(workers: LLMWorkers, operator: OperatorProcess, l2: Rig) -> None:
+    """Nothing of ours holds it up, and nothing comes back."""
+    workers.kube.kubectl("create", "namespace", "leaving")
+    leaving = LLMWorkers(workers.kube, "leaving")
+    leaving.apply("chat")
+    until(lambda: ready(leaving, "chat")[0] == "True", "ready")
+    assert operator.stop() == 0
+    try:
+        workers.kube.kubectl("delete", "namespace", "leaving", "--timeout=60s")
+    finally:
+        since = l2.audit_log.stat().st_size
+        operator.start()
+    workers.apply("after")
+    until(lambda: ready(workers, "after")[0] == "True", "ready")
+    assert writes(l2, since, "leaving") == []
+    workers.kubectl("delete", "llmworker", "after")
 
 
 def test_scaling_to_zero_says_so(workers: LLMWorkers) -> None:
