@@ -1,6 +1,5 @@
 """The whole way on a real node: the operator by Helm, a worker with real vLLM, a streamed answer from a pod."""
 
-import json
 import subprocess
 import sys
 import time
