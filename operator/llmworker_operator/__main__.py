@@ -49,7 +49,7 @@ def main() -> int:
 async def run(chosen: Config) -> None:
     """Everything that must exist before kopf starts, then kopf; kopf cancels what was started after it."""
     store, ready = Store(), health.Ready()
-    cluster = await Cluster.connect()
+    cluster = await Cluster.connect(chosen.namespaces)
     asker = Asker()
     queue = WorkQueue(Reconciler(store, cluster, chosen, lambda: datetime.now(timezone.utc), asker))
     server = web.AppRunner(health.application(store, ready), access_log=None)
@@ -59,12 +59,14 @@ async def run(chosen: Config) -> None:
     tasks = [asyncio.create_task(queue.work()) for _ in range(_WORKERS)]
     tasks.append(asyncio.create_task(keep_in_step(cluster, store, queue)))
     ready.yes = True
-    log.info("listed %d LLMWorkers; watching", len(store.workers))
+    where = ", ".join(chosen.namespaces) or "the whole cluster"
+    log.info("listed %d LLMWorkers; watching %s", len(store.workers), where)
     try:
         await kopf.operator(
             registry=registry(store, queue),
             settings=settings(),
-            clusterwide=True,
+            clusterwide=not chosen.namespaces,
+            namespaces=chosen.namespaces,
             standalone=True,
             # kopf would ask for the user's name, and a container's numeric user has none.
             identity=FIELD_MANAGER,  # type: ignore[arg-type]  # a str by another, private name

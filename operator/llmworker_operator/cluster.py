@@ -6,7 +6,7 @@ as dictionaries anyway. Authentication, TLS and token renewal are the client's.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -67,13 +67,17 @@ class NoCluster(Exception):
 
 
 class Cluster:
-    """One connection pool to the API server. Every method raises `ApiError`."""
+    """One connection pool to the API server. Every method raises `ApiError`.
 
-    def __init__(self, api: client.ApiClient) -> None:
+    `namespaces`: those that are listed, one by one; with none, the whole cluster in one request.
+    """
+
+    def __init__(self, api: client.ApiClient, namespaces: Sequence[str] = ()) -> None:
         self._api = api
+        self._scopes = tuple(namespaces) or ("",)
 
     @classmethod
-    async def connect(cls) -> "Cluster":
+    async def connect(cls, namespaces: Sequence[str] = ()) -> "Cluster":
         """In a pod by its service account, else by KUBECONFIG. Raises `NoCluster` where neither is there."""
         try:
             config.load_incluster_config()
@@ -82,7 +86,7 @@ class Cluster:
                 await config.load_kube_config()
             except config.ConfigException as error:
                 raise NoCluster(f"neither a pod's service account nor a KUBECONFIG: {error}") from error
-        return cls(client.ApiClient())
+        return cls(client.ApiClient(), namespaces)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -140,12 +144,17 @@ class Cluster:
         return [(event.get("reason") or "", event.get("message") or "") for event in found]
 
     async def list(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
-        """All objects of a kind, page by page; of children only ours."""
+        """All objects of a kind in the namespaces, page by page; of children only ours."""
+        for namespace in self._scopes:
+            async for item in self._list(resource, namespace):
+                yield item
+
+    async def _list(self, resource: Resource, namespace: str) -> AsyncIterator[dict[str, Any]]:
         query = {"limit": str(_PAGE)}
         if resource is not WORKERS:
             query["labelSelector"] = f"{names.MANAGED_BY}={names.FIELD_MANAGER}"
         while True:
-            page = await self._request("GET", resource.path(), query)
+            page = await self._request("GET", resource.path(namespace), query)
             for item in page["items"]:
                 # A list leaves out what all of its items share.
                 yield {"apiVersion": resource.api_version, "kind": resource.kind, **item}

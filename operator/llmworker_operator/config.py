@@ -1,13 +1,15 @@
 """What the operator is told by its own environment, read once at start."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _HIGHEST_PORT: Final = 65535
 _PREFIX: Final = "LLMWORKER_"
+_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class BadConfig(ValueError):
@@ -27,6 +29,9 @@ class Config:
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
 
+    namespaces: tuple[str, ...] = ()
+    """The namespaces whose LLMWorkers are looked after, separated by commas. Unset: those of the whole cluster."""
+
 
 def config(environ: Mapping[str, str]) -> Config:
     """The operator's settings. Raises `BadConfig` with all problems, unknown names of ours among them."""
@@ -36,13 +41,48 @@ def config(environ: Mapping[str, str]) -> Config:
         for name in sorted(environ)
         if name.startswith(_PREFIX) and name not in known
     ]
-    given: dict[str, str] = {known[name]: text for name, text in environ.items() if name in known and text}
-    port = given.pop("health_port", str(Config.health_port))
-    if not _PORT.fullmatch(port) or not 0 < int(port) <= _HIGHEST_PORT:
-        problems.append(f"{_PREFIX}HEALTH_PORT: expected a port from 1 to 65535, got {port!r}")
-    level = given.get("log_level", Config.log_level)
-    if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        problems.append(f"{_PREFIX}LOG_LEVEL: expected DEBUG, INFO, WARNING or ERROR, got {level!r}")
+    read: dict[str, Any] = {}
+    for name, field in known.items():
+        text = environ.get(name)
+        if text:
+            try:
+                read[field] = _READERS.get(field, str)(text)
+            except ValueError as error:
+                problems.append(f"{name}: {error}, got {text!r}")
     if problems:
         raise BadConfig("\n".join(problems))
-    return Config(health_port=int(port), **given)
+    return Config(**read)
+
+
+def _port(text: str) -> int:
+    if not _PORT.fullmatch(text) or not 0 < int(text) <= _HIGHEST_PORT:
+        raise ValueError(f"expected a port from 1 to {_HIGHEST_PORT}")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text not in _LEVELS:
+        raise ValueError("expected DEBUG, INFO, WARNING or ERROR")
+    return text
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if any(not _NAMESPACE.fullmatch(name) for name in names):
+        wrong = ", ".join(repr(name) for name in names if not _NAMESPACE.fullmatch(name))
+        raise ValueError(
+            f"expected names of namespaces separated by commas, and {wrong} cannot be one: at most 63 lower-case "
+            "letters, digits and dashes (for the whole cluster, leave it unset)"
+        )
+    if len(set(names)) < len(names):
+        raise ValueError("expected each namespace once")
+    return names
+
+
+_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "health_port": _port,
+    "log_level": _level,
+    "namespaces": _namespaces,
+}
+"""How the text of a setting becomes its value; what has no entry is the text. Each raises ValueError with what was
+expected."""

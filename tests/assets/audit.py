@@ -19,6 +19,15 @@ def by_operator(event: dict[str, Any]) -> bool:
     return any(client in event.get("userAgent", "") for client in ("kopf/", "/python"))
 
 
+def by_user(rig: Rig, user: str) -> Iterator[dict[str, Any]]:
+    """All requests of a user about the cluster's objects: neither discovery nor questions who and what it may be."""
+    for event in requests(rig):
+        group = event.get("objectRef", {}).get("apiGroup")
+        of_itself = group in {"authentication.k8s.io", "authorization.k8s.io"}
+        if event["user"]["username"] == user and "objectRef" in event and not of_itself:
+            yield event
+
+
 def resource(event: dict[str, Any]) -> str:
     """What it is about, as a role names it: the resource, and its subresource behind a slash."""
     target = event.get("objectRef", {})

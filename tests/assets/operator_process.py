@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,10 @@ from cluster.rig import Rig
 
 
 class OperatorProcess:
-    """Started and stopped by a test; its log is kept over restarts."""
+    """Started and stopped by a test; its log is kept over restarts. `settings`: further environment of it."""
 
-    def __init__(self, rig: Rig, log: Path, kubeconfig: Path | None = None) -> None:
-        self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": str(free_port())}
-        if kubeconfig:
-            self._environment["KUBECONFIG"] = str(kubeconfig)
+    def __init__(self, rig: Rig, log: Path, settings: Mapping[str, str]) -> None:
+        self._environment = {**rig.environment(), "LLMWORKER_HEALTH_PORT": str(free_port()), **settings}
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,9 +53,9 @@ class OperatorProcess:
 
 
 @contextmanager
-def running_operator(rig: Rig, folder: Path) -> Iterator[OperatorProcess]:
+def running_operator(rig: Rig, folder: Path, **settings: str) -> Iterator[OperatorProcess]:
     """One that watches, and in the end stops as it should. The cluster has to know the definition."""
-    operator = OperatorProcess(rig, folder / "operator.log")
+    operator = OperatorProcess(rig, folder / "operator.log", settings)
     operator.start()
     yield operator
     assert operator.stop() == 0

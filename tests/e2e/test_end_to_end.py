@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from assets.audit import requests, resource
+from assets.audit import by_user, resource
 from assets.waiting import until
 from cluster.rig import Rig
 from demo import install
@@ -166,12 +166,10 @@ def test_the_operator_needs_every_right_that_it_has_and_no_other(served: Kube, l
 def used_by(rig: Rig, user: str) -> set[tuple[str, str]]:
     """Resource and verb of every request of the user that the audit log holds. None may have been forbidden."""
     found = set()
-    for event in requests(rig):
-        group = event.get("objectRef", {}).get("apiGroup")
-        if event["user"]["username"] == user and group not in {"authentication.k8s.io", "authorization.k8s.io"}:
-            assert event.get("responseStatus", {}).get("code") != 403, event
-            found.add((resource(event), event["verb"]))
-    return {(what, verb) for what, verb in found if what}
+    for event in by_user(rig, user):
+        assert event.get("responseStatus", {}).get("code") != 403, event
+        found.add((resource(event), event["verb"]))
+    return found
 
 
 def demo(kube: Kube, *arguments: str) -> str:

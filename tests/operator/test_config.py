@@ -10,8 +10,15 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    given = {"LLMWORKER_WORKER_REPOSITORY": "r/w", "LLMWORKER_HEALTH_PORT": "9", "LLMWORKER_LOG_LEVEL": "DEBUG"}
-    assert config(given) == Config(worker_repository="r/w", health_port=9, log_level="DEBUG")
+    given = {
+        "LLMWORKER_WORKER_REPOSITORY": "r/w",
+        "LLMWORKER_HEALTH_PORT": "9",
+        "LLMWORKER_LOG_LEVEL": "DEBUG",
+        "LLMWORKER_NAMESPACES": "team-a, team-b",
+    }
+    assert config(given) == Config(
+        worker_repository="r/w", health_port=9, log_level="DEBUG", namespaces=("team-a", "team-b")
+    )
 
 
 def test_all_problems_are_told_together() -> None:
@@ -19,3 +26,19 @@ def test_all_problems_are_told_together() -> None:
         config({"LLMWORKER_HEALTH_PORT": "99999", "LLMWORKER_LOG_LEVEL": "LOUD", "LLMWORKER_LOGLEVEL": "INFO"})
     names = [line.split(":")[0] for line in str(refused.value).splitlines()]
     assert names == ["LLMWORKER_LOGLEVEL", "LLMWORKER_HEALTH_PORT", "LLMWORKER_LOG_LEVEL"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("NAMESPACES", "*", "'*' cannot be one: at most 63 lower-case letters"),
+        ("NAMESPACES", "*", "for the whole cluster, leave it unset"),
+        ("NAMESPACES", "a,,Team_B", "'', 'Team_B' cannot be one"),
+        ("NAMESPACES", "a,b,a", "expected each namespace once, got 'a,b,a'"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_is_expected(name: str, text: str, sentence: str) -> None:
+    with pytest.raises(BadConfig) as refused:
+        config({f"LLMWORKER_{name}": text})
+    assert f"LLMWORKER_{name}: expected" in str(refused.value)
+    assert sentence in str(refused.value)

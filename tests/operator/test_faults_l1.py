@@ -104,7 +104,7 @@ def world(l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     kube = defined(l1)
     kube.kubectl("create", "namespace", "faults")
     with FaultyProxy(l1, folder) as proxy:
-        operator = OperatorProcess(l1, folder / "operator.log", kubeconfig=proxy.kubeconfig)
+        operator = OperatorProcess(l1, folder / "operator.log", {"KUBECONFIG": str(proxy.kubeconfig)})
         world = World(l1, kube, operator, proxy)
         try:
             operator.start()

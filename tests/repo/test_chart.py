@@ -17,9 +17,13 @@ def kube() -> Kube:
     return Kube({"PATH": str(helm().parent), "HOME": "/nonexistent"})
 
 
-def rendered(kube: Kube, *arguments: str) -> dict[str, dict[str, Any]]:
+def manifests(kube: Kube, *arguments: str) -> list[dict[str, Any]]:
     text = kube.helm("template", "release", str(CHART), "-n", "system", "--include-crds", *arguments)
-    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(text) if manifest}
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+
+def rendered(kube: Kube, *arguments: str) -> dict[str, dict[str, Any]]:
+    return {manifest["kind"]: manifest for manifest in manifests(kube, *arguments)}
 
 
 def test_lint_finds_nothing(kube: Kube) -> None:
@@ -61,9 +65,35 @@ def test_the_operator_may_do_no_more_than_it_does(kube: Kube) -> None:
     assert ("llmworkers", "patch") not in allowed
 
 
+def test_with_a_list_of_namespaces_each_has_a_role_and_nothing_is_cluster_wide(kube: Kube) -> None:
+    found = manifests(kube, "--set", "watchNamespaces={a,b}")
+    assert sorted((m["kind"], m["metadata"].get("namespace", "")) for m in found) == [
+        ("CustomResourceDefinition", ""),
+        ("Deployment", "system"),
+        ("Role", "a"),
+        ("Role", "b"),
+        ("RoleBinding", "a"),
+        ("RoleBinding", "b"),
+        ("ServiceAccount", "system"),
+    ]
+    rules = rendered(kube)["ClusterRole"]["rules"]
+    for manifest in found:
+        if manifest["kind"] == "Role":
+            assert manifest["rules"] == rules
+        if manifest["kind"] == "RoleBinding":
+            assert manifest["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "release"}
+            assert manifest["subjects"] == [{"kind": "ServiceAccount", "name": "release", "namespace": "system"}]
+    (container,) = rendered(kube, "--set", "watchNamespaces={a,b}")["Deployment"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert {"name": "LLMWORKER_NAMESPACES", "value": "a,b"} in container["env"]
+
+
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
+        ("watchNamespaces={*}", "/watchNamespaces/0"),
+        ("watchNamespaces={a,a}", "/watchNamespaces"),
         ("logLevel=LOUD", "/logLevel"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
         ("replicaCount=2", "replicaCount"),
