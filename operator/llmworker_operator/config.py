@@ -32,6 +32,9 @@ class Config:
     namespaces: tuple[str, ...] = ()
     """The namespaces whose LLMWorkers are looked after, separated by commas. Unset: those of the whole cluster."""
 
+    allow_trust_remote_code: bool = False
+    """Whether an LLMWorker may have code run that comes with its model: true or false."""
+
 
 def config(environ: Mapping[str, str]) -> Config:
     """The operator's settings. Raises `BadConfig` with all problems, unknown names of ours among them."""
@@ -79,10 +82,17 @@ def _namespaces(text: str) -> tuple[str, ...]:
     return names
 
 
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "health_port": _port,
     "log_level": _level,
     "namespaces": _namespaces,
+    "allow_trust_remote_code": _flag,
 }
 """How the text of a setting becomes its value; what has no entry is the text. Each raises ValueError with what was
 expected."""

@@ -23,7 +23,7 @@ from llmworker_operator.owner import Owner
 from llmworker_operator.pods import Pod
 from llmworker_operator.render import children
 from llmworker_operator.store import KEPT, Child, Key, Store, Worker, controller
-from llmworker_operator.validation import InvalidSpec, understood
+from llmworker_operator.validation import Forbidden, InvalidSpec, understood
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class Reconciler:
         spec: LLMWorkerSpec | None = None
         desired: list[dict[str, Any]] = []
         try:
-            spec = _understood(worker)
+            spec = _understood(worker, self._config)
             desired = [stamped(manifest) for manifest in children(self._store.owner(key), spec, self._config)]
             if spec.paused:
                 raise Paused("Paused", "spec.paused is true: nothing is applied or deleted. Remove it to go on.")
@@ -240,9 +240,11 @@ def _template(desired: Sequence[dict[str, Any]]) -> str | None:
     return None
 
 
-def _understood(worker: Worker) -> LLMWorkerSpec:
+def _understood(worker: Worker, config: Config) -> LLMWorkerSpec:
     try:
-        return understood(worker.spec)
+        return understood(worker.spec, config)
+    except Forbidden as error:
+        raise Stalled("RemoteCodeForbidden", str(error)) from error
     except InvalidSpec as error:
         raise Stalled("InvalidSpec", str(error)) from error
 

@@ -17,6 +17,7 @@ from llmworker_contract.limits import refused
 from llmworker_contract.problems import Problem
 from llmworker_contract.values import sentence
 from llmworker_operator.api import SHARED_CACHE, SURGING_CACHE, LLMWorkerSpec
+from llmworker_operator.config import Config
 
 
 class InvalidSpec(ValueError):
@@ -27,12 +28,21 @@ class InvalidSpec(ValueError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
-def understood(spec: Mapping[str, Any]) -> LLMWorkerSpec:
-    """The spec as a type, if its engine runs with it. Raises `InvalidSpec` with every problem found."""
+class Forbidden(InvalidSpec):
+    """A spec that could be run, and that this operator's settings do not allow."""
+
+
+def understood(spec: Mapping[str, Any], config: Config) -> LLMWorkerSpec:
+    """The spec as a type, if its engine runs with it and this operator may have it run.
+
+    Raises `InvalidSpec` with every problem found; `Forbidden` if nothing but this operator's settings is against it.
+    """
     found = parsed(spec)
-    problems = refusals(found)
+    problems, against = refusals(found), forbidden(found, config)
     if problems:
-        raise InvalidSpec(problems)
+        raise InvalidSpec([*problems, *against])
+    if against:
+        raise Forbidden(against)
     return found
 
 
@@ -55,6 +65,18 @@ def refusals(spec: LLMWorkerSpec) -> list[Problem]:
     """What the engine of the chosen profile refuses."""
     found = refused(spec.settings(), spec.image.engine_profile())
     return [Problem(BY_NAME[problem.variable].field, problem.message) for problem in found]
+
+
+def forbidden(spec: LLMWorkerSpec, config: Config) -> list[Problem]:
+    """What the spec asks for and an operator with these settings does not allow."""
+    if config.allow_trust_remote_code or not spec.model.trust_remote_code:
+        return []
+    message = (
+        "is not allowed by this operator: it would run code that comes with the model. Remove it, or have the "
+        "operator's administrator review that code and set LLMWORKER_ALLOW_TRUST_REMOTE_CODE=true, which is "
+        "worker.allowTrustRemoteCode in the chart"
+    )
+    return [Problem(BY_NAME["TRUST_REMOTE_CODE"].field, message)]
 
 
 def _schema_problem(detail: Mapping[str, Any]) -> Problem:

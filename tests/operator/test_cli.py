@@ -191,6 +191,16 @@ def test_what_only_the_engine_refuses_is_told_beside_the_environment(tmp_path: P
     assert "spec.engine.quantization: vLLM 0.6.3.post1" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["validate", "render", "env"])
+def test_what_an_operator_may_refuse_is_told_in_one_line_and_is_no_problem(tmp_path: Path, command: str) -> None:
+    asking = worker(model={"name": "org/model", "trustRemoteCode": True})
+    result = run(command, "-f", manifest(tmp_path, asking, worker("plain")))
+    assert result.exit_code == 0
+    (told,) = result.stderr.splitlines()
+    assert "spec.model.trustRemoteCode: a cluster's operator refuses it, unless" in told
+    assert command == "validate" or "TRUST_REMOTE_CODE" in result.stdout
+
+
 def test_validate_tells_what_has_no_effect_and_calls_it_no_problem(tmp_path: Path) -> None:
     result = run("validate", "-f", manifest(tmp_path, worker(image={"profile": "cpu"}, engine={"swapSpace": 8})))
     assert result.exit_code == 0

@@ -15,9 +15,14 @@ def test_every_setting_is_read() -> None:
         "LLMWORKER_HEALTH_PORT": "9",
         "LLMWORKER_LOG_LEVEL": "DEBUG",
         "LLMWORKER_NAMESPACES": "team-a, team-b",
+        "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }
     assert config(given) == Config(
-        worker_repository="r/w", health_port=9, log_level="DEBUG", namespaces=("team-a", "team-b")
+        worker_repository="r/w",
+        health_port=9,
+        log_level="DEBUG",
+        namespaces=("team-a", "team-b"),
+        allow_trust_remote_code=True,
     )
 
 
@@ -34,6 +39,7 @@ def test_all_problems_are_told_together() -> None:
         ("NAMESPACES", "*", "'*' cannot be one: at most 63 lower-case letters"),
         ("NAMESPACES", "*", "for the whole cluster, leave it unset"),
         ("NAMESPACES", "a,,Team_B", "'', 'Team_B' cannot be one"),
+        ("ALLOW_TRUST_REMOTE_CODE", "yes", "expected true or false, got 'yes'"),
         ("NAMESPACES", "a,b,a", "expected each namespace once, got 'a,b,a'"),
     ],
 )

@@ -92,6 +92,7 @@ def test_with_a_list_of_namespaces_each_has_a_role_and_nothing_is_cluster_wide(k
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
+        ("worker.allowTrustRemoteCode=1", "/worker/allowTrustRemoteCode"),
         ("watchNamespaces={*}", "/watchNamespaces/0"),
         ("watchNamespaces={a,a}", "/watchNamespaces"),
         ("logLevel=LOUD", "/logLevel"),
@@ -107,6 +108,7 @@ def test_a_wrong_value_is_refused_by_name(kube: Kube, setting: str, sentence: st
 
 def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
     chosen = ["--set", "image.repository=r.example/op,logLevel=DEBUG,worker.repository=r.example/w"]
+    chosen += ["--set", "worker.allowTrustRemoteCode=true"]
     (container,) = rendered(kube, *chosen, "--set-string", "image.tag=7")["Deployment"]["spec"]["template"]["spec"][
         "containers"
     ]
@@ -114,4 +116,5 @@ def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
     assert {entry["name"]: entry["value"] for entry in container["env"]} == {
         "LLMWORKER_WORKER_REPOSITORY": "r.example/w",
         "LLMWORKER_LOG_LEVEL": "DEBUG",
+        "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }

@@ -12,8 +12,9 @@ import yaml
 from llmworker_contract.problems import Problem
 from llmworker_operator import names
 from llmworker_operator.api import LLMWorkerSpec
+from llmworker_operator.config import Config
 from llmworker_operator.owner import Owner
-from llmworker_operator.validation import InvalidSpec, parsed, refusals
+from llmworker_operator.validation import InvalidSpec, forbidden, parsed, refusals
 
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -63,11 +64,18 @@ def sound(paths: Sequence[str], *, for_engine: bool = True) -> list[Document]:
 
 
 def report(found: Sequence[Document], *, for_engine: bool = True) -> int:
-    """Print every problem to standard error, by place and field; how many there are."""
+    """Print every problem to standard error, by place and field; how many there are.
+
+    What an operator allows only where it is told to is said as well, and is no problem here.
+    """
     told = [(document, (*document.problems, *(document.refusals if for_engine else ()))) for document in found]
     problems = [(document.place, problem) for document, its in told for problem in its]
     for place, problem in problems:
         click.secho(f"{place}: {problem}", fg="red", err=True)
+    for document in found:
+        for against in forbidden(document.spec, Config()) if document.spec else ():
+            note = "a cluster's operator refuses it, unless its chart has worker.allowTrustRemoteCode=true"
+            click.secho(f"{document.place}: {against.variable}: {note}", fg="yellow", err=True)
     return len(problems)
 
 

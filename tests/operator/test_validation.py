@@ -1,0 +1,38 @@
+"""What is wrong with a spec for its engine and for this operator, beside what the API server says."""
+
+import pytest
+
+from llmworker_operator.config import Config
+from llmworker_operator.validation import Forbidden, InvalidSpec, parsed, understood
+
+HUB_CODE = {"model": {"name": "m", "trustRemoteCode": True}}
+
+
+def test_code_of_a_model_is_run_only_where_the_operator_may() -> None:
+    assert understood(HUB_CODE, Config(allow_trust_remote_code=True)).model.trust_remote_code is True
+    with pytest.raises(Forbidden) as refused:
+        understood(HUB_CODE, Config())
+    assert str(refused.value).startswith("spec.model.trustRemoteCode: is not allowed by this operator")
+    assert "worker.allowTrustRemoteCode" in str(refused.value)
+
+
+@pytest.mark.parametrize("stated", [{}, {"trustRemoteCode": False}])
+def test_who_does_not_ask_for_it_needs_no_leave(stated: dict[str, bool]) -> None:
+    assert understood({"model": {"name": "m", **stated}}, Config()).model.name == "m"
+
+
+def test_what_the_engine_refuses_and_what_the_operator_does_not_allow_are_told_together() -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        understood({**HUB_CODE, "engine": {"quantization": "squeezellm"}}, Config())
+    assert not isinstance(refused.value, Forbidden)
+    assert [problem.variable for problem in refused.value.problems] == [
+        "spec.engine.quantization",
+        "spec.model.trustRemoteCode",
+    ]
+
+
+@pytest.mark.parametrize("name", ["TRUST_REMOTE_CODE", "trust_remote_code", "TRUST_REMOTE_CODES"])
+@pytest.mark.parametrize("value", [{"value": "1"}, {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}])
+def test_a_free_variable_is_no_way_around_it(name: str, value: dict[str, object]) -> None:
+    with pytest.raises(InvalidSpec, match=r"spec\.env\[0\]\.name"):
+        parsed({"model": {"name": "m"}, "env": [{"name": name, **value}]})
