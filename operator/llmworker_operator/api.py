@@ -24,6 +24,7 @@ from llmworker_contract.settings import (
 )
 from llmworker_operator import names
 from llmworker_operator.cachespec import Cache
+from llmworker_operator.networkspec import NetworkPolicy
 from llmworker_operator.podspec import EnvVar, Gpu, Image, Resources, Scheduling
 from llmworker_operator.rolloutspec import Rollout
 
@@ -142,6 +143,9 @@ class LLMWorkerSpec(Group):
 
     rollout: Rollout = Rollout()
     """How pods of a new revision replace the old ones."""
+
+    network_policy: NetworkPolicy | None = None
+    """Who may connect to the pods, by a NetworkPolicy of the worker's name. Unset: whoever the cluster lets."""
 
     paused: bool = False
     """Nothing is applied or deleted while it is true; pods go on as they are, and Ready tells of them. Unset: false."""

@@ -44,8 +44,9 @@ PODS = Resource("v1", "Pod", "pods")
 EVENTS = Resource("v1", "Event", "events")
 CLAIMS = Resource("v1", names.CLAIM, "persistentvolumeclaims")
 BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
-CHILDREN = (SERVICES, CLAIMS, DEPLOYMENTS, BUDGETS)
-"""In the order in which they are applied; not every worker has one of each."""
+POLICIES = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+CHILDREN = (SERVICES, CLAIMS, POLICIES, DEPLOYMENTS, BUDGETS)
+"""In the order in which they are applied, the policy before there are pods; not every worker has one of each."""
 
 WATCHED = (*CHILDREN, PODS)
 """Kinds that are watched beside LLMWorkers: of each only objects with our label."""

@@ -32,6 +32,9 @@ class Config:
     namespaces: tuple[str, ...] = ()
     """The namespaces whose LLMWorkers are looked after, separated by commas. Unset: those of the whole cluster."""
 
+    pod_namespace: str = ""
+    """The namespace of the operator's own pod, which workers' network policies let in. Unset: it has none."""
+
     allow_trust_remote_code: bool = False
     """Whether an LLMWorker may have code run that comes with its model: true or false."""
 
@@ -69,6 +72,12 @@ def _level(text: str) -> str:
     return text
 
 
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("expected the name of a namespace: at most 63 lower-case letters, digits and dashes")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     if any(not _NAMESPACE.fullmatch(name) for name in names):
@@ -92,6 +101,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "health_port": _port,
     "log_level": _level,
     "namespaces": _namespaces,
+    "pod_namespace": _namespace,
     "allow_trust_remote_code": _flag,
 }
 """How the text of a setting becomes its value; what has no entry is the text. Each raises ValueError with what was

@@ -166,7 +166,8 @@ def _convert(
         name = node.pop("$ref").rpartition("/")[2]
         target = {**definitions[name], **({"description": described} if described else {})}
         converted = _convert(target, definitions, rules, path)
-        return {**converted, **({"x-kubernetes-validations": rules[name]} if rules.get(name) else {})}
+        own = [dict(rule) for rule in rules.get(name, [])]  # copies: YAML would refer to the first
+        return {**converted, **({"x-kubernetes-validations": own} if own else {})}
     return _described(_plain(node, definitions, rules, path), described, path)
 
 

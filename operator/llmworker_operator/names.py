@@ -14,6 +14,12 @@ FIELD_MANAGER: Final = "llmworker-operator"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 """Label on all children; the operator watches only objects that carry it with FIELD_MANAGER as value."""
 
+OPERATOR_LABELS: Final = {"app.kubernetes.io/name": FIELD_MANAGER}
+"""Labels of the operator's own pod, as the chart sets them."""
+
+NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
+"""Label on every namespace: its name."""
+
 WORKER_LABEL: Final = f"{GROUP}/worker"
 """Label on children and pods, and the selector of both: the LLMWorker's name."""
 

@@ -136,19 +136,21 @@ def test_the_operator_needs_every_right_that_it_has_and_no_other(served: Kube, l
         "replicas": 2,
         "image": {"profile": "cpu"},
         "scheduling": {"nodeSelector": {"none": "such"}},
+        "networkPolicy": {"ingressFrom": [{"podSelector": {}}]},
         "cache": {"volumeClaimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "whenDeleted": "Delete"}},
     }
     body = {"apiVersion": "llmworker.dev/v1alpha1", "kind": "LLMWorker", "metadata": {"name": "rights"}, "spec": spec}
     served.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=yaml.safe_dump(body))
 
     def children() -> str:
-        kinds = "persistentvolumeclaims,poddisruptionbudgets"
+        kinds = "persistentvolumeclaims,poddisruptionbudgets,networkpolicies"
         return served.kubectl("get", kinds, "-n", NAMESPACE, "-l", "llmworker.dev/worker=rights", "-o", "name")
 
-    until(lambda: len(children().split()) == 2, "a claim and a budget")
+    until(lambda: len(children().split()) == 3, "a claim, a budget and a policy")
     spec |= {"replicas": 1, "cache": {}}
+    del spec["networkPolicy"]
     served.kubectl("apply", "-n", NAMESPACE, "-f", "-", stdin=yaml.safe_dump(body))
-    until(lambda: not children(), "neither is left")
+    until(lambda: not children(), "none is left")
     served.kubectl("delete", "llmworker", "rights", "-n", NAMESPACE)
     used = used_by(l3, f"system:serviceaccount:{install.SYSTEM}:{install.RELEASE}")
     given = {

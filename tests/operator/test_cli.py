@@ -201,6 +201,13 @@ def test_what_an_operator_may_refuse_is_told_in_one_line_and_is_no_problem(tmp_p
     assert command == "validate" or "TRUST_REMOTE_CODE" in result.stdout
 
 
+def test_a_rendered_network_policy_lets_in_the_operator_where_it_is() -> None:
+    result = run("render", "-f", str(ROOT / "examples" / "private.yaml"), "--operator-namespace", "llmworker-system")
+    (policy,) = [found for found in yaml.safe_load_all(result.stdout) if found["kind"] == "NetworkPolicy"]
+    namespace = policy["spec"]["ingress"][1]["from"][0]["namespaceSelector"]
+    assert namespace == {"matchLabels": {"kubernetes.io/metadata.name": "llmworker-system"}}
+
+
 def test_validate_tells_what_has_no_effect_and_calls_it_no_problem(tmp_path: Path) -> None:
     result = run("validate", "-f", manifest(tmp_path, worker(image={"profile": "cpu"}, engine={"swapSpace": 8})))
     assert result.exit_code == 0

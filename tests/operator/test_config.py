@@ -15,6 +15,7 @@ def test_every_setting_is_read() -> None:
         "LLMWORKER_HEALTH_PORT": "9",
         "LLMWORKER_LOG_LEVEL": "DEBUG",
         "LLMWORKER_NAMESPACES": "team-a, team-b",
+        "LLMWORKER_POD_NAMESPACE": "llmworker-system",
         "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }
     assert config(given) == Config(
@@ -22,6 +23,7 @@ def test_every_setting_is_read() -> None:
         health_port=9,
         log_level="DEBUG",
         namespaces=("team-a", "team-b"),
+        pod_namespace="llmworker-system",
         allow_trust_remote_code=True,
     )
 
@@ -39,6 +41,7 @@ def test_all_problems_are_told_together() -> None:
         ("NAMESPACES", "*", "'*' cannot be one: at most 63 lower-case letters"),
         ("NAMESPACES", "*", "for the whole cluster, leave it unset"),
         ("NAMESPACES", "a,,Team_B", "'', 'Team_B' cannot be one"),
+        ("POD_NAMESPACE", "a.b", "expected the name of a namespace: at most 63"),
         ("ALLOW_TRUST_REMOTE_CODE", "yes", "expected true or false, got 'yes'"),
         ("NAMESPACES", "a,b,a", "expected each namespace once, got 'a,b,a'"),
     ],

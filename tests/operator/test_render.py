@@ -18,7 +18,7 @@ def rendered(example: Path) -> str:
     worker = yaml.safe_load(example.read_text())
     spec = LLMWorkerSpec.model_validate(worker["spec"])
     owner = Owner(name=worker["metadata"]["name"], namespace="default", uid="00000000-0000-0000-0000-000000000000")
-    return yaml.safe_dump_all(children(owner, spec, Config()), sort_keys=False)
+    return yaml.safe_dump_all(children(owner, spec, Config(pod_namespace="llmworker-system")), sort_keys=False)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -4,6 +4,7 @@ import pytest
 
 from assets.llmworkers import LLMWorkers
 from assets.waiting import until
+from demo.kube import Failed
 
 pytestmark = pytest.mark.l1
 
@@ -20,3 +21,35 @@ def test_code_of_a_model_is_refused_with_what_to_do_and_the_running_revision_sta
     workers.apply(engine={"seed": 2})
     workers.wait_until_applied()
     assert {"name": "SEED", "value": "2"} in workers.pod()["containers"][0]["env"]
+
+
+def test_a_network_policy_is_the_workers_own_is_repaired_and_goes_with_its_field(workers: LLMWorkers) -> None:
+    gateway = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateway"}}}
+    workers.apply(networkPolicy={"ingressFrom": [gateway, {"podSelector": {}}]})
+    workers.wait_until_applied()
+    policy = workers.get("networkpolicy")
+    assert policy["metadata"]["ownerReferences"][0]["name"] == "chat"
+    assert policy["spec"]["podSelector"]["matchLabels"] == {"llmworker.dev/worker": "chat"}
+    assert policy["spec"]["ingress"][0]["from"] == [gateway, {"podSelector": {}}]
+    edit = '{"spec": {"ingress": [{}]}}'
+    workers.kubectl("patch", "networkpolicy", "chat", "--type=merge", "-p", edit)
+    until(lambda: workers.get("networkpolicy")["spec"]["ingress"] == policy["spec"]["ingress"], "closed again")
+    workers.apply()
+    until(lambda: not workers.exists("networkpolicy"), "it is pruned")
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        ({}, "spec.networkPolicy.ingressFrom: Required value"),
+        ({"ingressFrom": []}, "spec.networkPolicy.ingressFrom"),
+        ({"ingressFrom": [{}]}, "a peer is chosen by podSelector, by namespaceSelector or by both"),
+        ({"ingressFrom": [{"podSelector": {"matchExpressions": []}}]}, "unknown field"),
+    ],
+)
+def test_the_api_server_refuses_a_policy_that_would_let_in_everybody(
+    workers: LLMWorkers, policy: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(Failed) as refused:
+        workers.apply(networkPolicy=policy)
+    assert sentence in str(refused.value)

@@ -59,6 +59,7 @@ def test_the_operator_may_do_no_more_than_it_does(kube: Kube) -> None:
     }
     assert not {resource for resource, _ in allowed} & {"secrets", "pods/exec", "configmaps", "*"}
     assert {resource for resource, verb in allowed if verb == "delete"} == {
+        "networkpolicies",
         "persistentvolumeclaims",
         "poddisruptionbudgets",
     }
@@ -116,5 +117,6 @@ def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
     assert {entry["name"]: entry["value"] for entry in container["env"]} == {
         "LLMWORKER_WORKER_REPOSITORY": "r.example/w",
         "LLMWORKER_LOG_LEVEL": "DEBUG",
+        "LLMWORKER_POD_NAMESPACE": "system",
         "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }

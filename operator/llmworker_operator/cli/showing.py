@@ -49,14 +49,19 @@ def env(paths: Sequence[str], as_json: bool, name: str | None) -> None:
     show_default=True,
     help="Where worker images are pulled from, as in the chart's worker.repository.",
 )
-def render(paths: Sequence[str], worker_repository: str) -> None:
+@click.option(
+    "--operator-namespace",
+    default=Config.pod_namespace,
+    help="Where the operator's pod is, which network policies let in. Unset: nowhere.",
+)
+def render(paths: Sequence[str], worker_repository: str, operator_namespace: str) -> None:
     """Print the objects that the operator makes of an LLMWorker, as YAML, without their owner reference.
 
     \b
     Example:
       llmworker render -f worker.yaml | kubectl diff -f -
     """
-    config = Config(worker_repository=worker_repository)
+    config = Config(worker_repository=worker_repository, pod_namespace=operator_namespace)
     objects = [child for found in sound(paths) for child in children(found.owner, _spec(found), config)]
     click.echo(yaml_text(*objects), nl=False)
 
