@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final
+
+from llmworker_contract import engines
+from llmworker_operator import names
 
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _HIGHEST_PORT: Final = 65535
@@ -23,6 +26,10 @@ class Config:
     worker_repository: str = "llmworker/worker-vllm"
     """Where worker images are pulled from; the engine profile is the tag."""
 
+    worker_digests: Mapping[str, str] = field(default_factory=dict)
+    """Digests of worker images by engine profile, as `cpu=sha256:…`, separated by commas; a profile without one is
+    pulled by its tag."""
+
     health_port: int = 8080
     """Port of /healthz and /readyz."""
 
@@ -41,18 +48,18 @@ class Config:
 
 def config(environ: Mapping[str, str]) -> Config:
     """The operator's settings. Raises `BadConfig` with all problems, unknown names of ours among them."""
-    known = {f"{_PREFIX}{field.name.upper()}": field.name for field in fields(Config)}
+    known = {f"{_PREFIX}{setting.name.upper()}": setting.name for setting in fields(Config)}
     problems = [
         f"{name}: is not a setting of the operator: expected one of {', '.join(known)}"
         for name in sorted(environ)
         if name.startswith(_PREFIX) and name not in known
     ]
     read: dict[str, Any] = {}
-    for name, field in known.items():
+    for name, setting_name in known.items():
         text = environ.get(name)
         if text:
             try:
-                read[field] = _READERS.get(field, str)(text)
+                read[setting_name] = _READERS.get(setting_name, str)(text)
             except ValueError as error:
                 problems.append(f"{name}: {error}, got {text!r}")
     if problems:
@@ -79,16 +86,33 @@ def _namespace(text: str) -> str:
 
 
 def _namespaces(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    if any(not _NAMESPACE.fullmatch(name) for name in names):
-        wrong = ", ".join(repr(name) for name in names if not _NAMESPACE.fullmatch(name))
+    listed = tuple(name.strip() for name in text.split(","))
+    wrong = [name for name in listed if not _NAMESPACE.fullmatch(name)]
+    if wrong:
         raise ValueError(
-            f"expected names of namespaces separated by commas, and {wrong} cannot be one: at most 63 lower-case "
-            "letters, digits and dashes (for the whole cluster, leave it unset)"
+            f"expected names of namespaces separated by commas, and {', '.join(map(repr, wrong))} cannot be one: at "
+            "most 63 lower-case letters, digits and dashes (for the whole cluster, leave it unset)"
         )
-    if len(set(names)) < len(names):
+    if len(set(listed)) < len(listed):
         raise ValueError("expected each namespace once")
-    return names
+    return listed
+
+
+def _digests(text: str) -> dict[str, str]:
+    pairs = [pair.strip().partition("=") for pair in text.split(",")]
+    wrong = [
+        f"{profile}{equals}{digest}"
+        for profile, equals, digest in pairs
+        if profile not in engines.names() or not re.fullmatch(names.DIGEST, digest)
+    ]
+    if wrong:
+        raise ValueError(
+            f"expected PROFILE=sha256:… with 64 digits of 0-9 and a-f, separated by commas, and a profile is one of "
+            f"{', '.join(engines.names())}; {', '.join(map(repr, wrong))} is none"
+        )
+    if len({profile for profile, _, _ in pairs}) < len(pairs):
+        raise ValueError("expected each profile once")
+    return {profile: digest for profile, _, digest in pairs}
 
 
 def _flag(text: str) -> bool:
@@ -98,6 +122,7 @@ def _flag(text: str) -> bool:
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "worker_digests": _digests,
     "health_port": _port,
     "log_level": _level,
     "namespaces": _namespaces,

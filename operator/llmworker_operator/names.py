@@ -29,6 +29,9 @@ DESIRED_HASH: Final = f"{GROUP}/desired-hash"
 TEMPLATE_HASH: Final = f"{GROUP}/template-hash"
 """Annotation on pods: hash of the template that they were made of, which tells those of the current revision."""
 
+DIGEST: Final = "sha256:[a-f0-9]{64}"
+"""Pattern of an image's digest, as container runtimes check it."""
+
 CLAIM: Final = "PersistentVolumeClaim"
 
 CONTAINER: Final = "worker"

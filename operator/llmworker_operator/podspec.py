@@ -9,6 +9,7 @@ from llmworker_contract import engines
 from llmworker_contract.catalogue import NAMES
 from llmworker_contract.settings import Group, JsonObject, NonEmpty
 from llmworker_contract.spelling import REFUSED, nearest
+from llmworker_operator import names
 
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?([munkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
 
@@ -54,6 +55,19 @@ def _known_profile(name: str) -> str:
     return name
 
 
+_PINNED: Final = f"^[^@]+@{names.DIGEST}$"
+_UNPINNED: Final = (
+    "a digest is sha256: and 64 digits of 0-9 and a-f, once, at the end, as repository@sha256:…: copy it whole, or "
+    "name the image by its tag"
+)
+
+
+def _reference(text: str | None) -> str | None:
+    if text and "@" in text and not re.fullmatch(_PINNED, text):
+        raise ValueError(_UNPINNED)
+    return text
+
+
 class Image(Group):
     """Which worker image runs, by its CUDA release and channel or by its profile. Unset: stable on CUDA 12.1.0."""
 
@@ -70,8 +84,23 @@ class Image(Group):
     ] = None
     """The engine profile by name, instead of cudaVersion and channel: what an explicit reference holds."""
 
-    reference: NonEmpty | None = None
-    """The image by its full reference. Unset: the operator's repository with the profile as tag."""
+    reference: Annotated[
+        NonEmpty | None,
+        Field(max_length=1024),
+        AfterValidator(_reference),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 1024,
+                "x-kubernetes-validations": [
+                    {"rule": f"!self.contains('@') || self.matches('{_PINNED}')", "message": _UNPINNED}
+                ],
+            }
+        ),
+    ] = None
+    """The image by its full reference, with a tag or a digest, as repository@sha256:…. Unset: the operator's repository
+    with the digest that it has for the profile, else with the profile as tag."""
 
     pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When the image is pulled. Unset: as the cluster decides by the tag."""

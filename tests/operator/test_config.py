@@ -2,7 +2,10 @@
 
 import pytest
 
+from llmworker_contract import engines
 from llmworker_operator.config import BadConfig, Config, config
+
+DIGEST = f"sha256:{'0a' * 32}"
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -15,6 +18,7 @@ def test_every_setting_is_read() -> None:
         "LLMWORKER_HEALTH_PORT": "9",
         "LLMWORKER_LOG_LEVEL": "DEBUG",
         "LLMWORKER_NAMESPACES": "team-a, team-b",
+        "LLMWORKER_WORKER_DIGESTS": f"cpu={DIGEST}, dev-cuda12.1.0={DIGEST}",
         "LLMWORKER_POD_NAMESPACE": "llmworker-system",
         "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }
@@ -23,6 +27,7 @@ def test_every_setting_is_read() -> None:
         health_port=9,
         log_level="DEBUG",
         namespaces=("team-a", "team-b"),
+        worker_digests={"cpu": DIGEST, "dev-cuda12.1.0": DIGEST},
         pod_namespace="llmworker-system",
         allow_trust_remote_code=True,
     )
@@ -41,6 +46,10 @@ def test_all_problems_are_told_together() -> None:
         ("NAMESPACES", "*", "'*' cannot be one: at most 63 lower-case letters"),
         ("NAMESPACES", "*", "for the whole cluster, leave it unset"),
         ("NAMESPACES", "a,,Team_B", "'', 'Team_B' cannot be one"),
+        ("WORKER_DIGESTS", "gpu=sha256:abc", f"a profile is one of {', '.join(engines.names())}"),
+        ("WORKER_DIGESTS", f"cpu={DIGEST},gpu={DIGEST}", f"'gpu={DIGEST}' is none"),
+        ("WORKER_DIGESTS", "cpu=sha256:abc,cpu", "'cpu=sha256:abc', 'cpu' is none"),
+        ("WORKER_DIGESTS", f"cpu={DIGEST},cpu={DIGEST}", "expected each profile once"),
         ("POD_NAMESPACE", "a.b", "expected the name of a namespace: at most 63"),
         ("ALLOW_TRUST_REMOTE_CODE", "yes", "expected true or false, got 'yes'"),
         ("NAMESPACES", "a,b,a", "expected each namespace once, got 'a,b,a'"),

@@ -33,9 +33,13 @@ def test_there_is_no_golden_file_without_an_example() -> None:
     assert {path.name for path in GOLDEN.glob("*.yaml")} == {path.name for path in EXAMPLES}
 
 
+DIGEST = f"sha256:{'0a' * 32}"
+
+
 def container(**spec: object) -> dict[str, object]:
     parsed = LLMWorkerSpec.model_validate({"model": {"name": "m"}, **spec})
-    _, deployment = children(Owner("w", "n"), parsed, Config(worker_repository="registry.example/worker"))
+    config = Config(worker_repository="registry.example/worker", worker_digests={"latest-cuda13.0": DIGEST})
+    _, deployment = children(Owner("w", "n"), parsed, config)
     (found,) = deployment["spec"]["template"]["spec"]["containers"]
     return dict(found)
 
@@ -66,6 +70,10 @@ def test_gpus_of_a_pod(spec: dict[str, object], gpus: dict[str, str] | None) -> 
         ({"channel": "dev"}, "registry.example/worker:dev-cuda12.1.0"),
         ({"profile": "cpu"}, "registry.example/worker:cpu"),
         ({"profile": "cpu", "reference": "localhost/own:1"}, "localhost/own:1"),
+        ({"profile": "latest-cuda13.0"}, f"registry.example/worker@{DIGEST}"),
+        ({"profile": "latest-cuda13.0", "reference": "localhost/own:1"}, "localhost/own:1"),
+        ({"reference": f"localhost:5000/own@{DIGEST}"}, f"localhost:5000/own@{DIGEST}"),
+        ({"reference": f"localhost:5000/own:1@{DIGEST}"}, f"localhost:5000/own:1@{DIGEST}"),
     ],
 )
 def test_image_of_a_worker(image: dict[str, str], reference: str) -> None:

@@ -38,6 +38,21 @@ def test_a_network_policy_is_the_workers_own_is_repaired_and_goes_with_its_field
     until(lambda: not workers.exists("networkpolicy"), "it is pruned")
 
 
+DIGEST = f"sha256:{'0a' * 32}"
+
+
+def test_an_image_is_pinned_by_its_digest(workers: LLMWorkers) -> None:
+    workers.apply(image={"reference": f"registry.example:5000/worker:1@{DIGEST}"})
+    workers.wait_until_applied()
+    assert workers.pod()["containers"][0]["image"] == f"registry.example:5000/worker:1@{DIGEST}"
+    for wrong in (f"worker@{DIGEST}0", f"worker@{DIGEST.upper()}", "worker@sha256:abc", "worker@"):
+        with pytest.raises(Failed) as refused:
+            workers.apply(image={"reference": wrong})
+        assert f'spec.image.reference: Invalid value: "{wrong}": a digest is sha256: and 64 digits' in str(
+            refused.value
+        )
+
+
 @pytest.mark.parametrize(
     ("policy", "sentence"),
     [

@@ -31,6 +31,17 @@ def test_what_the_engine_refuses_and_what_the_operator_does_not_allow_are_told_t
     ]
 
 
+WRONG_DIGESTS = ["r/w@sha256:abc", "r/w@latest", f"r/w@sha256:{'0A' * 32}", f"r/w@sha256:{'0a' * 33}", "r/w@", "@"]
+
+
+@pytest.mark.parametrize("reference", WRONG_DIGESTS)
+def test_a_digest_that_is_none_is_refused_with_what_one_looks_like(reference: str) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        parsed({"model": {"name": "m"}, "image": {"reference": reference}})
+    assert "spec.image.reference: a digest is sha256: and 64 digits" in str(refused.value)
+    assert f"got {reference!r}" in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["TRUST_REMOTE_CODE", "trust_remote_code", "TRUST_REMOTE_CODES"])
 @pytest.mark.parametrize("value", [{"value": "1"}, {"valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}])
 def test_a_free_variable_is_no_way_around_it(name: str, value: dict[str, object]) -> None:

@@ -1,5 +1,6 @@
 """The chart through the real Helm, without a cluster."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import yaml
 
 from cluster.binaries import helm
 from demo.kube import Failed, Kube
+from llmworker_contract import engines
+from llmworker_operator.config import config
 
+DIGEST = f"sha256:{'0a' * 32}"
 CHART = Path(__file__).parents[2] / "charts" / "llmworker-operator"
 
 
@@ -94,6 +98,9 @@ def test_with_a_list_of_namespaces_each_has_a_role_and_nothing_is_cluster_wide(k
     ("setting", "sentence"),
     [
         ("worker.allowTrustRemoteCode=1", "/worker/allowTrustRemoteCode"),
+        ("image.digest=sha256:abc", "/image/digest"),
+        ("worker.digests.cpu=latest", "/worker/digests/cpu"),
+        ("worker.digests.gpu=", "gpu"),
         ("watchNamespaces={*}", "/watchNamespaces/0"),
         ("watchNamespaces={a,a}", "/watchNamespaces"),
         ("logLevel=LOUD", "/logLevel"),
@@ -120,3 +127,18 @@ def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
         "LLMWORKER_POD_NAMESPACE": "system",
         "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
     }
+
+
+def test_images_by_digest(kube: Kube) -> None:
+    pinned = ["--set", f"image.repository=r.example/op,image.tag=old,image.digest={DIGEST}"]
+    pinned += ["--set", f"worker.digests.cpu={DIGEST}", "--set", rf"worker.digests.dev-cuda12\.1\.0={DIGEST}"]
+    (container,) = rendered(kube, *pinned)["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"r.example/op@{DIGEST}"
+    environment = {entry["name"]: entry["value"] for entry in container["env"]}
+    read = config(environment)
+    assert read.worker_digests == {"cpu": DIGEST, "dev-cuda12.1.0": DIGEST}
+
+
+def test_the_schema_knows_every_profile() -> None:
+    digests = json.loads((CHART / "values.schema.json").read_text())["properties"]["worker"]["properties"]["digests"]
+    assert digests["propertyNames"]["enum"] == sorted(engines.names())

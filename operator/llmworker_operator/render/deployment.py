@@ -87,10 +87,9 @@ def _grace(spec: LLMWorkerSpec) -> int:
 
 
 def _container(spec: LLMWorkerSpec, config: Config) -> dict[str, Any]:
-    profile = spec.image.engine_profile()
     container: dict[str, Any] = {
         "name": names.CONTAINER,
-        "image": spec.image.reference or f"{config.worker_repository}:{profile.name}",
+        "image": _image(spec, config),
         "env": env(spec),
         "ports": [
             {"name": endpoints.OPENAI_PORT_NAME, "containerPort": endpoints.OPENAI_PORT, "protocol": "TCP"},
@@ -111,6 +110,13 @@ def _container(spec: LLMWorkerSpec, config: Config) -> dict[str, Any]:
     if spec.image.pull_policy:
         container["imagePullPolicy"] = spec.image.pull_policy
     return container
+
+
+def _image(spec: LLMWorkerSpec, config: Config) -> str:
+    profile = spec.image.engine_profile().name
+    digest = config.worker_digests.get(profile)
+    named = f"@{digest}" if digest else f":{profile}"
+    return spec.image.reference or f"{config.worker_repository}{named}"
 
 
 def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
