@@ -1,5 +1,7 @@
 """LLMWorkers on a rig, as tests apply them and look at them."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,17 @@ class LLMWorkers:
     def pod(self, name: str = "chat") -> dict[str, Any]:
         """The pod template's spec."""
         return dict(self.get("deployment", name)["spec"]["template"]["spec"])
+
+    def restrict(self) -> None:
+        """Have the namespace enforce the Pod Security level `restricted`, and take pods on a cluster of level 1."""
+        self.kube.kubectl("label", "namespace", self.namespace, "pod-security.kubernetes.io/enforce=restricted")
+        self.kubectl("create", "serviceaccount", "default")  # else the controller manager makes it
+
+    def admitted(self, pod: Mapping[str, Any]) -> dict[str, Any]:
+        """What admission makes of a pod of that spec, which is not kept. Raises `Failed` where it is refused."""
+        body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
+        arguments = ("create", "--dry-run=server", "-f", "-", "-n", self.namespace, "-o", "json")
+        return dict(json.loads(self.kube.kubectl(*arguments, stdin=json.dumps(body)))["spec"])
 
     def wait_until_applied(self, name: str = "chat") -> None:
         """Return when the operator has applied the current spec."""

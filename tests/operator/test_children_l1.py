@@ -175,15 +175,7 @@ def test_a_folder_of_the_node_is_mounted_and_the_restricted_level_refuses_its_po
     pod = workers.pod()
     assert pod["volumes"][0] == {"name": "models", "hostPath": {"path": "/var/models", "type": "Directory"}}
     assert {"name": "HF_HOME", "value": "/tmp/huggingface"} in pod["containers"][0]["env"]
-    workers.kube.kubectl("label", "namespace", workers.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    workers.kubectl("create", "serviceaccount", "default")  # else the controller manager makes it
-    assert "created" in dry_run(workers, workers.pod("plain"))
+    workers.restrict()
+    assert workers.admitted(workers.pod("plain"))
     with pytest.raises(Failed, match='restricted volume type "hostPath"'):
-        dry_run(workers, pod)
-
-
-def dry_run(workers: LLMWorkers, pod: dict[str, Any]) -> str:
-    """What the API server says of a pod of that spec."""
-    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
-    arguments = ("create", "--dry-run=server", "-f", "-", "-n", workers.namespace)
-    return workers.kube.kubectl(*arguments, stdin=json.dumps(body))
+        workers.admitted(pod)

@@ -1,12 +1,22 @@
 """The operator against a real API server: what it does not allow, and what confines a worker's pod."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from assets.llmworkers import LLMWorkers
 from assets.waiting import until
 from demo.kube import Failed
+from llmworker_operator.config import Config
+from llmworker_operator.owner import Owner
+from llmworker_operator.render import children
+from llmworker_operator.validation import parsed
 
 pytestmark = pytest.mark.l1
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 
 
 def test_code_of_a_model_is_refused_with_what_to_do_and_the_running_revision_stays(workers: LLMWorkers) -> None:
@@ -68,3 +78,23 @@ def test_the_api_server_refuses_a_policy_that_would_let_in_everybody(
     with pytest.raises(Failed) as refused:
         workers.apply(networkPolicy=policy)
     assert sentence in str(refused.value)
+
+
+def test_the_pods_of_all_examples_and_the_operators_pass_the_restricted_level_and_none_of_ours_has_a_token(
+    workers: LLMWorkers,
+) -> None:
+    workers.restrict()
+    for example in EXAMPLES:
+        worker = yaml.safe_load(example.read_text())
+        owner = Owner(worker["metadata"]["name"], workers.namespace)
+        rendered = children(owner, parsed(worker["spec"]), Config())
+        (pod,) = [found["spec"]["template"]["spec"] for found in rendered if found["kind"] == "Deployment"]
+        admitted = workers.admitted(pod)
+        volumes = [volume["name"] for volume in admitted["volumes"]]
+        assert volumes == [volume["name"] for volume in pod["volumes"]], "no volume with a token was added"
+    workers.kubectl("create", "serviceaccount", "release")
+    chart = str(ROOT / "charts" / "llmworker-operator")
+    only = "--show-only=templates/deployment.yaml"
+    operator = yaml.safe_load(workers.kube.helm("template", "release", chart, only))
+    (volume,) = workers.admitted(operator["spec"]["template"]["spec"])["volumes"]
+    assert volume["name"].startswith("kube-api-access-"), "the operator's token, by the same admission"

@@ -31,7 +31,15 @@ def test_what_the_engine_refuses_and_what_the_operator_does_not_allow_are_told_t
     ]
 
 
-WRONG_DIGESTS = ["r/w@sha256:abc", "r/w@latest", f"r/w@sha256:{'0A' * 32}", f"r/w@sha256:{'0a' * 33}", "r/w@", "@"]
+WRONG_DIGESTS = [
+    "r/w@sha256:abc",
+    "r/w@latest",
+    f"r/w@sha256:{'0A' * 32}",
+    f"r/w@sha256:{'0a' * 33}",
+    "r/w@",
+    "@",
+    f"r/w@sha256:{'0a' * 32}\n",
+]
 
 
 @pytest.mark.parametrize("reference", WRONG_DIGESTS)
