@@ -6,6 +6,7 @@ as dictionaries anyway. Authentication, TLS and token renewal are the client's.
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from kubernetes.aio import client, config
 
 from llmworker_operator import names
 from llmworker_operator.events import again
+
+log = logging.getLogger(__name__)
 
 _TIMEOUT = 10.0
 """Seconds for one request: a connection that went silent must not hold up its worker."""
@@ -145,10 +148,24 @@ class Cluster:
         return [(event.get("reason") or "", event.get("message") or "") for event in found]
 
     async def list(self, resource: Resource) -> AsyncIterator[dict[str, Any]]:
-        """All objects of a kind in the namespaces, page by page; of children only ours."""
+        """All objects of a kind in the namespaces, page by page; of children only ours.
+
+        A namespace that may not be listed, as after its end, is told in the log and must not hold up the others.
+        Raises `ApiError` where none may be.
+        """
+        refused: list[tuple[str, ApiError]] = []
         for namespace in self._scopes:
-            async for item in self._list(resource, namespace):
-                yield item
+            try:
+                async for item in self._list(resource, namespace):
+                    yield item
+            except ApiError as error:
+                if error.status != 403:  # noqa: PLR2004  (HTTP's own number)
+                    raise
+                refused.append((namespace, error))
+        if len(refused) == len(self._scopes):
+            raise refused[0][1]
+        for left_out in refused:
+            log.error("namespace %s is left out: %s", *left_out)
 
     async def _list(self, resource: Resource, namespace: str) -> AsyncIterator[dict[str, Any]]:
         query = {"limit": str(_PAGE)}

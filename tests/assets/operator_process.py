@@ -30,17 +30,17 @@ class OperatorProcess:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def log(self) -> str:
-        """What it has said since its first start."""
-        return self._log.read_text()
-
-    def start(self) -> None:
-        """Start it and wait until everything was listed and is watched."""
+    def start(self, words: str = "watching") -> None:
+        """Start it and wait until it says these words; unless others are given, everything is listed and watched."""
         with self._log.open("ab") as log:
             before = log.tell()
             command = [sys.executable, "-m", "llmworker_operator"]
             self._process = subprocess.Popen(command, env=self._environment, stdout=log, stderr=log)
-        until(lambda: b"watching" in self._log.read_bytes()[before:], "the operator watches")
+        until(lambda: words.encode() in self._log.read_bytes()[before:], f"the operator says: {words}")
+
+    def log(self) -> str:
+        """All that it has said, over all of its starts."""
+        return self._log.read_text()
 
     def stop(self) -> int:
         """Ask it to end; its exit status. One that does not is killed, and the test fails."""

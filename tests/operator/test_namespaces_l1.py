@@ -27,9 +27,7 @@ def confined(kube: Kube, l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> I
     """One with the token of the chart's ServiceAccount; a worker that is not its affair is there before it."""
     for namespace in (SYSTEM, *LISTED, OTHER):
         kube.kubectl("create", "namespace", namespace)
-    parts = [f"--show-only=templates/{part}.yaml" for part in ("serviceaccount", "rbac")]
-    chosen = ["--set", f"watchNamespaces={{{','.join(LISTED)}}}"]
-    kube.kubectl("apply", "-f", "-", stdin=kube.helm("template", "release", str(CHART), "-n", SYSTEM, *chosen, *parts))
+    kube.kubectl("apply", "-f", "-", stdin=rights(kube))
     LLMWorkers(kube, OTHER).apply()
     folder = tmp_path_factory.mktemp("confined")
     token = kube.kubectl("create", "token", "release", "-n", SYSTEM).strip()
@@ -37,6 +35,13 @@ def confined(kube: Kube, l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> I
     settings = {"KUBECONFIG": str(folder / "kubeconfig"), "LLMWORKER_NAMESPACES": ",".join(LISTED)}
     with running_operator(l1, folder, **settings) as found:
         yield found
+
+
+def rights(kube: Kube) -> str:
+    """The chart's ServiceAccount and all that it may do."""
+    parts = [f"--show-only=templates/{part}.yaml" for part in ("serviceaccount", "rbac")]
+    chosen = ["--set", f"watchNamespaces={{{','.join(LISTED)}}}"]
+    return kube.helm("template", "release", str(CHART), "-n", SYSTEM, *chosen, *parts)
 
 
 def access(rig: Rig, token: str) -> dict[str, Any]:
@@ -83,3 +88,26 @@ def test_the_operator_reads_no_secret_and_enters_no_pod(confined: OperatorProces
     resources = {line.split()[0] for line in table.splitlines()}
     assert "pods" in resources
     assert not resources & {"secrets", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "serviceaccounts", "*.*"}
+
+
+def test_a_namespace_without_its_role_does_not_hold_up_the_others(confined: OperatorProcess, kube: Kube) -> None:
+    """What is forbidden from now on is in the audit log: the tests of that come before."""
+    kube.kubectl("delete", "rolebinding", "release", "-n", LISTED[1])
+    assert confined.stop() == 0
+    confined.start()
+    workers = LLMWorkers(kube, LISTED[0])
+    workers.apply("late")
+    workers.wait_until_applied("late")
+    assert f"namespace {LISTED[1]} is left out: 403" in confined.log()
+    assert f"namespace {LISTED[0]} is left out" not in confined.log()
+
+
+def test_without_any_role_it_waits_for_one(confined: OperatorProcess, kube: Kube) -> None:
+    assert confined.stop() == 0
+    for namespace in LISTED:
+        kube.kubectl("delete", "rolebinding", "release", "-n", namespace, "--ignore-not-found")
+    since = len(confined.log())
+    confined.start("first lists: 403")
+    assert "watching" not in confined.log()[since:]
+    kube.kubectl("apply", "-f", "-", stdin=rights(kube))
+    until(lambda: "watching" in confined.log()[since:], "it has its rights and watches")
