@@ -13,7 +13,6 @@ from llmworker_operator.cluster import BY_KIND, PODS, WATCHED, WORKERS
 from llmworker_operator.store import Key, Store
 from llmworker_operator.work import WorkQueue
 
-
 _BETWEEN_LOGINS: Final = 1.0
 """Seconds: so often are credentials tried that were refused."""
 
@@ -56,9 +55,9 @@ def registry(store: Store, queue: WorkQueue) -> kopf.OperatorRegistry:
 def _login() -> Any:
     """Where the API server is, read anew each time it is asked for: a token's file changes.
 
-    Once an API server has answered 401, kopf never takes the same credentials again, and having no others its loop fails
-    without ending. But they may be as good as before: while the API server starts, or until the kubelet has renewed the
-    token. So each time they are made to differ, by a number that means nothing where there is one login.
+    Once an API server has answered 401, kopf never takes the same credentials again, and having no others its loop
+    fails without ending. But they may be as good as before: while the API server starts, or until the kubelet has
+    renewed the token. So each time they are made to differ, by a number that means nothing where there is one login.
     """
     times = itertools.count()
 
