@@ -77,8 +77,7 @@ class FaultyProxy:
 
     def cut(self) -> int:
         """Reset every connection of the operator; how many were busy, watches above all."""
-        done: asyncio.Future[int] = asyncio.run_coroutine_threadsafe(self._cut(), self._loop)  # type: ignore[assignment]
-        return done.result(10)
+        return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
 
     async def _cut(self) -> int:
         busy = list(self._open)
