@@ -110,4 +110,7 @@ def test_without_any_role_it_waits_for_one(confined: OperatorProcess, kube: Kube
     confined.start("first lists: 403")
     assert "watching" not in confined.log()[since:]
     kube.kubectl("apply", "-f", "-", stdin=rights(kube))
-    until(lambda: "watching" in confined.log()[since:], "it has its rights and watches")
+    until(lambda: "watching" in confined.log()[since:], "it has its rights")
+    workers = LLMWorkers(kube, LISTED[1])
+    workers.apply("again")
+    workers.wait_until_applied("again")
