@@ -18,9 +18,13 @@ def defined(rig: Rig) -> Kube:
     """The rig's cluster, which knows what an LLMWorker is."""
     kube = Kube(rig.environment())
     kube.kubectl("apply", "-f", str(_DEFINITION))
-    # `kubectl wait` fails where a definition is so new that it has no conditions at all.
-    established = "jsonpath={.status.conditions[?(@.type=='Established')].status}"
-    until(lambda: kube.kubectl("get", "crd/llmworkers.llmworker.dev", "-o", established) == "True", "established")
+
+    def established() -> bool:
+        """Neither `kubectl wait` nor a JSONPath bears a definition that is so new that it has no conditions at all."""
+        conditions = kube.get("crd", "llmworkers.llmworker.dev").get("status", {}).get("conditions") or ()
+        return any((found["type"], found["status"]) == ("Established", "True") for found in conditions)
+
+    until(established, "the definition is established")
     return kube
 
 
