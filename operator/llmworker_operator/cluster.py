@@ -7,7 +7,8 @@ as dictionaries anyway. Authentication, TLS and token renewal are the client's.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+import math
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -48,6 +49,7 @@ EVENTS = Resource("v1", "Event", "events")
 CLAIMS = Resource("v1", names.CLAIM, "persistentvolumeclaims")
 BUDGETS = Resource("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 POLICIES = Resource("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+LEASES = Resource("coordination.k8s.io/v1", "Lease", "leases")
 CHILDREN = (SERVICES, CLAIMS, POLICIES, DEPLOYMENTS, BUDGETS)
 """In the order in which they are applied, the policy before there are pods; not every worker has one of each."""
 
@@ -74,14 +76,21 @@ class Cluster:
     """One connection pool to the API server. Every method raises `ApiError`.
 
     `namespaces`: those that are listed, one by one; with none, the whole cluster in one request.
+    `answered` is told of every request: its method, and the answer's status or 0 where none came.
     """
 
-    def __init__(self, api: client.ApiClient, namespaces: Sequence[str] = ()) -> None:
+    def __init__(
+        self, api: client.ApiClient, answered: Callable[[str, int], None], namespaces: Sequence[str] = ()
+    ) -> None:
         self._api = api
+        self._answered = answered
         self._scopes = tuple(namespaces) or ("",)
+        self.may_write_for: Callable[[], float] = lambda: math.inf
+        """Seconds in which a write has to have ended. None begins where there are none, and none goes on after them:
+        so a process that was frozen while another took over sends nothing when it goes on."""
 
     @classmethod
-    async def connect(cls, namespaces: Sequence[str] = ()) -> "Cluster":
+    async def connect(cls, answered: Callable[[str, int], None], namespaces: Sequence[str] = ()) -> "Cluster":
         """In a pod by its service account, else by KUBECONFIG. Raises `NoCluster` where neither is there."""
         try:
             config.load_incluster_config()
@@ -90,7 +99,7 @@ class Cluster:
                 await config.load_kube_config()
             except config.ConfigException as error:
                 raise NoCluster(f"neither a pod's service account nor a KUBECONFIG: {error}") from error
-        return cls(client.ApiClient(), namespaces)
+        return cls(client.ApiClient(), answered, namespaces)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -118,6 +127,24 @@ class Cluster:
             if error.status == 404:  # noqa: PLR2004  (HTTP's own number)
                 return None
             raise
+
+    async def create(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A new object that decides who may write: its own writes are fenced by the API server alone."""
+        path = resource.path(body["metadata"]["namespace"])
+        return await self._request("POST", path, {}, body, fenced=False)
+
+    async def replace(self, resource: Resource, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for one that exists: refused with 409 unless it still has the resourceVersion of `body`."""
+        path = resource.path(body["metadata"]["namespace"], body["metadata"]["name"])
+        return await self._request("PUT", path, {}, body, fenced=False)
+
+    async def answers(self) -> None:
+        """Return if the API server and its store are there. A right to ask that is missing is an answer too."""
+        try:
+            await self._text("GET", "/readyz", {})
+        except ApiError as error:
+            if error.status not in {401, 403, 404}:
+                raise
 
     async def tell(self, event: Mapping[str, Any]) -> None:
         """Post an event, or count it again where there is one of its name."""
@@ -181,8 +208,32 @@ class Cluster:
             query["continue"] = page["metadata"]["continue"]
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: Any = None, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any = None,
+        content_type: str = "application/json",
+        *,
+        fenced: bool = True,
     ) -> dict[str, Any]:
+        left = math.inf if method == "GET" or not fenced else self.may_write_for()
+        if left <= 0:
+            raise ApiError(0, "another operator may hold the Lease by now: nothing is written")
+        text = await self._text(method, path, query, body, content_type, timeout=min(_TIMEOUT, left))
+        answer: dict[str, Any] = json.loads(text)
+        return answer
+
+    async def _text(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Any = None,
+        content_type: str = "application/json",
+        *,
+        timeout: float = _TIMEOUT,
+    ) -> str:
         serialized = self._api.param_serialize(
             method=method,
             resource_path=path,
@@ -191,15 +242,18 @@ class Cluster:
             body=body,
             auth_settings=["BearerToken"],
         )
+        status = 0
         try:
-            response = await self._api.call_api(*await serialized, _request_timeout=_TIMEOUT)
-            text = (await response.read()).decode()
+            response = await self._api.call_api(*await serialized, _request_timeout=timeout)
+            status = response.status
+            text: str = (await response.read()).decode()
         except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
             raise ApiError(0, f"the API server cannot be reached: {error!r}") from error
+        finally:
+            self._answered(method, status)
         if not 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
             raise ApiError(response.status, _sentence(text))
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        return text
 
 
 def _sentence(text: str) -> str:

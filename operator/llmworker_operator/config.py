@@ -8,10 +8,8 @@ from typing import Any, Final
 from llmworker_contract import engines
 from llmworker_operator import names
 
-_PORT: Final = re.compile(r"[0-9]{1,5}")
-_HIGHEST_PORT: Final = 65535
+_WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _PREFIX: Final = "LLMWORKER_"
-_LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
@@ -31,16 +29,33 @@ class Config:
     pulled by its tag."""
 
     health_port: int = 8080
-    """Port of /healthz and /readyz."""
+    """Port of /healthz, /readyz and /metrics."""
 
     log_level: str = "INFO"
     """DEBUG, INFO, WARNING or ERROR."""
+
+    log_format: str = "text"
+    """text, or json: one object a line."""
+
+    resync_seconds: int = 300
+    """How often everything is listed and compared with what the watches told; a tenth more or less, at random."""
 
     namespaces: tuple[str, ...] = ()
     """The namespaces whose LLMWorkers are looked after, separated by commas. Unset: those of the whole cluster."""
 
     pod_namespace: str = ""
-    """The namespace of the operator's own pod, which workers' network policies let in. Unset: it has none."""
+    """The namespace of the operator's own pod, which workers' network policies let in and where the Lease is. Unset: it
+    has none."""
+
+    leader_election: bool = False
+    """Whether only the holder of a Lease works, so that several may run: true or false. Unset: false, since a process
+    on its own needs no right to Leases; the chart says true."""
+
+    lease_name: str = "llmworker-operator"
+    """The Lease, one for each group of operators that stand in for one another."""
+
+    lease_seconds: int = 15
+    """After how many seconds without a renewal another may take the Lease."""
 
     allow_trust_remote_code: bool = False
     """Whether an LLMWorker may have code run that comes with its model: true or false."""
@@ -62,21 +77,32 @@ def config(environ: Mapping[str, str]) -> Config:
                 read[setting_name] = _READERS.get(setting_name, str)(text)
             except ValueError as error:
                 problems.append(f"{name}: {error}, got {text!r}")
+    if read.get("leader_election") and not environ.get(f"{_PREFIX}POD_NAMESPACE"):
+        problems.append(
+            f"{_PREFIX}POD_NAMESPACE: expected the namespace of the Lease, since {_PREFIX}LEADER_ELECTION is true, got "
+            "nothing"
+        )
     if problems:
         raise BadConfig("\n".join(problems))
     return Config(**read)
 
 
-def _port(text: str) -> int:
-    if not _PORT.fullmatch(text) or not 0 < int(text) <= _HIGHEST_PORT:
-        raise ValueError(f"expected a port from 1 to {_HIGHEST_PORT}")
-    return int(text)
+def _number(what: str, lowest: int, highest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not lowest <= int(text) <= highest:
+            raise ValueError(f"expected {what} from {lowest} to {highest}")
+        return int(text)
+
+    return read
 
 
-def _level(text: str) -> str:
-    if text not in _LEVELS:
-        raise ValueError("expected DEBUG, INFO, WARNING or ERROR")
-    return text
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+        return text
+
+    return read
 
 
 def _namespace(text: str) -> str:
@@ -123,10 +149,14 @@ def _flag(text: str) -> bool:
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "worker_digests": _digests,
-    "health_port": _port,
-    "log_level": _level,
+    "health_port": _number("a port", 1, 65535),
+    "log_level": _choice("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": _choice("text", "json"),
+    "resync_seconds": _number("seconds", 5, 86400),
     "namespaces": _namespaces,
     "pod_namespace": _namespace,
+    "leader_election": _flag,
+    "lease_seconds": _number("seconds", 3, 3600),
     "allow_trust_remote_code": _flag,
 }
 """How the text of a setting becomes its value; what has no entry is the text. Each raises ValueError with what was

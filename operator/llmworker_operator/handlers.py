@@ -11,6 +11,7 @@ import kopf
 from llmworker_operator import names
 from llmworker_operator.cluster import BY_KIND, PODS, WATCHED, WORKERS
 from llmworker_operator.store import Key, Store
+from llmworker_operator.watches import Watches
 from llmworker_operator.work import WorkQueue
 
 _BETWEEN_LOGINS: Final = 1.0
@@ -41,14 +42,14 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def registry(store: Store, queue: WorkQueue) -> kopf.OperatorRegistry:
+def registry(store: Store, queue: WorkQueue, watches: Watches) -> kopf.OperatorRegistry:
     """The watches: LLMWorkers, their children and their pods, as plain events."""
     found = kopf.OperatorRegistry()
 
     kopf.on.login(registry=found)(_login())
     for resource in (WORKERS, *WATCHED):
         group, _, version = resource.api_version.rpartition("/")
-        kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue))
+        kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue, watches))
     return found
 
 
@@ -71,9 +72,11 @@ def _login() -> Any:
     return login
 
 
-def _watcher(kind: str, store: Store, queue: WorkQueue) -> Any:
+def _watcher(kind: str, store: Store, queue: WorkQueue, watches: Watches) -> Any:
     async def seen(event: kopf.RawEvent, body: kopf.Body, **_: Any) -> None:
         take_in(kind, event["type"], dict(body), store, queue)
+        metadata = body["metadata"]
+        watches.told(kind, Key(metadata["namespace"], metadata["name"]), int(metadata["resourceVersion"]))
 
     seen.__name__ = f"{BY_KIND[kind].plural}_seen"
     return seen

@@ -17,6 +17,7 @@ from llmworker_operator.cluster import BY_KIND, CHILDREN, CLAIMS, ApiError, Reso
 from llmworker_operator.conditions import Look, Observation, Rollout
 from llmworker_operator.config import Config
 from llmworker_operator.events import Told
+from llmworker_operator.logs import about
 from llmworker_operator.manifests import stamped
 from llmworker_operator.outcomes import Outcome, Paused, Stalled, Waiting
 from llmworker_operator.owner import Owner
@@ -95,7 +96,7 @@ class Reconciler:
             await self._apply(key, worker, desired)
         except Outcome as ended:
             outcome = ended
-            log.warning("%s/%s %s", *key, ended)
+            about(log, key).warning("%s", ended)
         pods = list(self._store.pods.get(key, {}).values())
         observed = Observation(
             owner=self._store.owner(key),
@@ -124,7 +125,7 @@ class Reconciler:
                 self._store.applied(await self._cluster.apply(possible))
             except ApiError as error:
                 raise _outcome(resource, error) from error
-            log.info("%s/%s applied %s", *key, resource.kind)
+            about(log, key).info("applied %s", resource.kind)
         await self._prune(key, worker, {manifest["kind"] for manifest in desired})
 
     async def _prune(self, key: Key, worker: Worker, wanted: set[str]) -> None:
@@ -138,7 +139,7 @@ class Reconciler:
             except ApiError as error:
                 raise _outcome(resource, error) from error
             child.leaving = True
-            log.info("%s/%s deleted %s", *key, resource.kind)
+            about(log, key).info("deleted %s", resource.kind)
 
     def _child(self, key: Key, worker: Worker, kind: str) -> Child | None:
         child = self._store.children.get(key, {}).get(kind)
@@ -198,7 +199,7 @@ class Reconciler:
         except ApiError as error:
             if error.status == 404:  # noqa: PLR2004  (deleted meanwhile: nobody is left to tell)
                 return None
-            log.warning("%s/%s status not written: %s", *key, error)
+            about(log, key).warning("status not written: %s", error)
             return _RETRY_AWAY
         self._told[key] = now.timestamp()
         await self._tell(key, events.transitions(status, worker.status), observed.owner, now)
@@ -210,7 +211,7 @@ class Reconciler:
             try:
                 await self._cluster.tell(events.event(owner, told, now))
             except ApiError as error:
-                log.warning("%s/%s event %s not posted: %s", *key, told.reason, error)
+                about(log, key).warning("event %s not posted: %s", told.reason, error)
 
     async def _warnings(self, key: Key, pods: Sequence[Pod]) -> dict[str, list[tuple[str, str]]]:
         """Events of the pods that nothing else explains. Without them the status only says less."""
@@ -220,7 +221,7 @@ class Reconciler:
                 try:
                     found[pod.uid] = await self._cluster.warnings(key.namespace, pod.uid)
                 except ApiError as error:
-                    log.warning("%s/%s events of %s: %s", *key, pod.name, error)
+                    about(log, key).warning("events of %s: %s", pod.name, error)
         return found
 
     def _rollout(self, key: Key, worker: Worker, desired: list[dict[str, Any]]) -> Rollout:

@@ -4,30 +4,45 @@ from time to time, since a watch that was cut never tells what was deleted meanw
 import asyncio
 import logging
 import random
-from typing import Any
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, NoReturn
 
 from llmworker_operator.cluster import PODS, WATCHED, WORKERS, ApiError, Cluster, Resource
 from llmworker_operator.store import Key, Store
+from llmworker_operator.watches import Watches
 from llmworker_operator.work import WorkQueue
 
-_EVERY = 300.0
 _RETRY = 1.0
+
+_LOOK = 15.0
+"""Seconds between two looks at the API server, whose being away explains silent watches."""
 
 log = logging.getLogger(__name__)
 
 
-async def resync(cluster: Cluster, store: Store) -> set[Key]:
-    """List all kinds, children first. Returns the keys with news. Raises `ApiError`."""
+async def resync(cluster: Cluster, store: Store, watches: Watches | None = None) -> set[Key]:
+    """List all kinds, children first. Returns the keys with news. Raises `ApiError`.
+
+    `watches` are told what they have yet to tell; the first lists, which are made before any watch, leave them out.
+    """
     news: set[Key | None] = set()
     for resource in (*WATCHED, WORKERS):
         vanished = set(store.known(resource.kind))
         async for body in cluster.list(resource):
-            vanished.discard(Key(body["metadata"]["namespace"], body["metadata"]["name"]))
+            place = Key(body["metadata"]["namespace"], body["metadata"]["name"])
+            vanished.discard(place)
+            known = store.version(resource.kind, place)
             news.add(_take_in(store, resource, body))
+            listed = store.version(resource.kind, place)
+            if watches and listed > known:
+                watches.listed(resource.kind, place, listed, monotonic())
         for key in vanished:
             # Made by a watch event while the list was under way? Then reading it again is cheaper than a mistake.
             if await cluster.read(resource, *key) is None:
                 news.add(store.forget(resource.kind, key))
+                if watches:
+                    watches.vanished(resource.kind, key)
     return {key for key in news if key}
 
 
@@ -51,12 +66,29 @@ async def prime(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
         queue.add(key)
 
 
-async def keep_in_step(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
-    """Resync for ever, at moments that spread."""
+async def keep_in_step(
+    cluster: Cluster, store: Store, queue: WorkQueue, watches: Watches, *, every: float, count: Callable[[str], None]
+) -> NoReturn:
+    """Resync for ever, at moments that spread around `every` seconds. `count` is told how each ended: ok or failed."""
     while True:
-        await asyncio.sleep(_EVERY * random.uniform(0.9, 1.1))  # noqa: S311  (spreads load, keeps no secret)
+        await asyncio.sleep(every * random.uniform(0.9, 1.1))  # noqa: S311  (spreads load, keeps no secret)
         try:
-            for key in await resync(cluster, store):
+            for key in await resync(cluster, store, watches):
                 queue.add(key)
         except ApiError as error:
             log.warning("resync: %s; the next one will tell", error)
+            count("failed")
+        else:
+            count("ok")
+
+
+async def stay_in_touch(cluster: Cluster, watches: Watches) -> NoReturn:
+    """Look for ever whether the API server answers."""
+    while True:
+        try:
+            await cluster.answers()
+        except ApiError as error:
+            watches.does_not_answer(str(error))
+        else:
+            watches.answers(monotonic())
+        await asyncio.sleep(_LOOK)

@@ -152,6 +152,10 @@ class Store:
         else:
             yield from [key for key, found in self.children.items() if kind in found]
 
+    def version(self, kind: str, place: Key) -> int:
+        """The newest resourceVersion that was seen of an object; -1 where none was."""
+        return self._versions.get((kind, place), ("", -1))[1]
+
     def owner(self, key: Key) -> Owner:
         """The identity of a known worker."""
         return Owner(name=key.name, namespace=key.namespace, uid=self.workers[key].uid)

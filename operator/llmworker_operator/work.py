@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from llmworker_operator.logs import about
 from llmworker_operator.store import Key
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 30.0
@@ -23,6 +24,11 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._later: dict[Key, asyncio.TimerHandle] = {}
         """One for a key: what a reconcile says of the next look replaces what the one before it said."""
+
+    @property
+    def depth(self) -> int:
+        """How many keys wait for a reconcile to begin."""
+        return len(self._waiting)
 
     def add(self, key: Key) -> None:
         """Ask for a reconcile; asking again before it begins is the same request."""
@@ -52,7 +58,7 @@ class WorkQueue:
             again = await self._reconcile(key)
         except Exception:
             # Not swallowed: logged, counted and tried again; one broken object must not stop the others.
-            log.exception("reconcile of %s/%s failed", *key)
+            about(log, key).exception("reconcile failed")
             again = self._backoff(key)
         else:
             self._failures.pop(key, None)

@@ -1,7 +1,7 @@
 """What the API server's audit log says."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cluster.rig import Rig
@@ -19,9 +19,9 @@ def by_operator(event: dict[str, Any]) -> bool:
     return any(client in event.get("userAgent", "") for client in ("kopf/", "/python"))
 
 
-def by_user(rig: Rig, user: str) -> Iterator[dict[str, Any]]:
+def by_user(rig: Rig, user: str, since: int = 0) -> Iterator[dict[str, Any]]:
     """All requests of a user about the cluster's objects: neither discovery nor questions who and what it may be."""
-    for event in requests(rig):
+    for event in requests(rig, since):
         group = event.get("objectRef", {}).get("apiGroup")
         of_itself = group in {"authentication.k8s.io", "authorization.k8s.io"}
         if event["user"]["username"] == user and "objectRef" in event and not of_itself:
@@ -52,3 +52,8 @@ def writes(rig: Rig, since: int, namespace: str, *, of_operator: bool = False) -
         and event.get("objectRef", {}).get("namespace") == namespace
         and (by_operator(event) or not of_operator)
     )
+
+
+def written(events: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Verb and resource of those that change something."""
+    return {(event["verb"], resource(event)) for event in events if event["verb"] in _WRITES}

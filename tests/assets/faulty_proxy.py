@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """An answer that the API server did not give."""
+    """An answer that the API server did not give: a Status, which is not what a watch is made of."""
 
     status: int
     headers: dict[str, str]
@@ -50,6 +50,8 @@ class FaultyProxy:
         """Called before a request is passed on."""
         self.after: Callable[[Asked], None] = lambda asked: None
         """Called when it has been done, and before the operator hears of it."""
+        self.silent: Callable[[Asked], bool] = lambda asked: False
+        """Whether the rest of an answer is held back, as where packets are dropped: the connection stays open."""
         self._rig = rig
         self._port = free_port()
         self._loop = asyncio.new_event_loop()
@@ -141,6 +143,8 @@ class FaultyProxy:
                 passed.headers["Content-Encoding"] = encoding
             await passed.prepare(request)
             async for part in answer.content.iter_any():
+                while self.silent(asked):  # noqa: ASYNC110  (a hook of another thread)
+                    await asyncio.sleep(0.05)
                 await passed.write(part)
             await passed.write_eof()
             return passed

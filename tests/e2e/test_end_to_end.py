@@ -153,11 +153,12 @@ def test_the_operator_needs_every_right_that_it_has_and_no_other(served: Kube, l
     until(lambda: not children(), "none is left")
     served.kubectl("delete", "llmworker", "rights", "-n", NAMESPACE)
     used = used_by(l3, f"system:serviceaccount:{install.SYSTEM}:{install.RELEASE}")
+    roles = [
+        served.get("clusterrole", install.RELEASE),
+        served.get("role", f"{install.RELEASE}-lease", "-n", install.SYSTEM),
+    ]
     given = {
-        (kind, verb)
-        for rule in served.get("clusterrole", install.RELEASE)["rules"]
-        for kind in rule["resources"]
-        for verb in rule["verbs"]
+        (kind, verb) for role in roles for rule in role["rules"] for kind in rule["resources"] for verb in rule["verbs"]
     }
     # An object is made by applying it, for which the API server asks for both rights.
     made = {(kind, "create") for kind, verb in used if verb == "patch" and "/" not in kind}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +9,7 @@ import yaml
 from assets.audit import by_user, resource
 from assets.llmworkers import LLMWorkers
 from assets.operator_process import OperatorProcess, running_operator
+from assets.service_accounts import access
 from assets.waiting import until
 from cluster.rig import Rig
 from demo.kube import Kube
@@ -42,19 +42,6 @@ def rights(kube: Kube) -> str:
     parts = [f"--show-only=templates/{part}.yaml" for part in ("serviceaccount", "rbac")]
     chosen = ["--set", f"watchNamespaces={{{','.join(LISTED)}}}"]
     return kube.helm("template", "release", str(CHART), "-n", SYSTEM, *chosen, *parts)
-
-
-def access(rig: Rig, token: str) -> dict[str, Any]:
-    """A kubeconfig for the bearer of the token."""
-    authority = str(rig.directory / "pki" / "ca.crt")
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "rig", "cluster": {"server": rig.server, "certificate-authority": authority}}],
-        "users": [{"name": "operator", "user": {"token": token}}],
-        "contexts": [{"name": "rig", "context": {"cluster": "rig", "user": "operator"}}],
-        "current-context": "rig",
-    }
 
 
 def test_workers_of_listed_namespaces_are_looked_after_and_no_others(confined: OperatorProcess, kube: Kube) -> None:

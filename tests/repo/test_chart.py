@@ -1,6 +1,7 @@
 """The chart through the real Helm, without a cluster."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from cluster.binaries import helm
 from demo.kube import Failed, Kube
 from llmworker_contract import engines
-from llmworker_operator.config import config
+from llmworker_operator.config import Config, config
 
 DIGEST = f"sha256:{'0a' * 32}"
 CHART = Path(__file__).parents[2] / "charts" / "llmworker-operator"
@@ -40,6 +41,8 @@ def test_what_the_chart_installs(kube: Kube) -> None:
         "ServiceAccount",
         "ClusterRole",
         "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
         "Deployment",
     }
 
@@ -77,12 +80,16 @@ def test_with_a_list_of_namespaces_each_has_a_role_and_nothing_is_cluster_wide(k
         ("Deployment", "system"),
         ("Role", "a"),
         ("Role", "b"),
+        ("Role", "system"),
         ("RoleBinding", "a"),
         ("RoleBinding", "b"),
+        ("RoleBinding", "system"),
         ("ServiceAccount", "system"),
     ]
     rules = rendered(kube)["ClusterRole"]["rules"]
     for manifest in found:
+        if manifest["metadata"].get("namespace") == "system":
+            continue  # the Lease's
         if manifest["kind"] == "Role":
             assert manifest["rules"] == rules
         if manifest["kind"] == "RoleBinding":
@@ -106,6 +113,11 @@ def test_with_a_list_of_namespaces_each_has_a_role_and_nothing_is_cluster_wide(k
         ("logLevel=LOUD", "/logLevel"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
         ("replicaCount=2", "replicaCount"),
+        ("replicas=0", "/replicas"),
+        ("logFormat=xml", "/logFormat"),
+        ("resyncSeconds=1", "/resyncSeconds"),
+        ("leaderElection.leaseSeconds=1", "/leaderElection/leaseSeconds"),
+        ("replicas=2,leaderElection.enabled=false", "set leaderElection.enabled to true, or replicas to 1"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(kube: Kube, setting: str, sentence: str) -> None:
@@ -114,19 +126,61 @@ def test_a_wrong_value_is_refused_by_name(kube: Kube, setting: str, sentence: st
     assert sentence in str(refused.value)
 
 
+def container(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    (found,) = manifests["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return dict(found)
+
+
+def settings(manifests: dict[str, dict[str, Any]]) -> Config:
+    """As the operator reads them."""
+    return config({entry["name"]: entry["value"] for entry in container(manifests)["env"]})
+
+
 def test_image_and_settings_reach_the_pod(kube: Kube) -> None:
-    chosen = ["--set", "image.repository=r.example/op,logLevel=DEBUG,worker.repository=r.example/w"]
-    chosen += ["--set", "worker.allowTrustRemoteCode=true"]
-    (container,) = rendered(kube, *chosen, "--set-string", "image.tag=7")["Deployment"]["spec"]["template"]["spec"][
-        "containers"
+    chosen = "image.repository=r.example/op,worker.repository=r.example/w,worker.allowTrustRemoteCode=true"
+    chosen += ",logLevel=DEBUG,logFormat=json,resyncSeconds=60,leaderElection.leaseSeconds=30"
+    found = rendered(kube, "--set", chosen, "--set-string", "image.tag=7")
+    assert container(found)["image"] == "r.example/op:7"
+    assert settings(found) == Config(
+        worker_repository="r.example/w",
+        pod_namespace="system",
+        allow_trust_remote_code=True,
+        log_level="DEBUG",
+        log_format="json",
+        resync_seconds=60,
+        leader_election=True,
+        lease_name="release",
+        lease_seconds=30,
+    )
+
+
+def test_without_a_choice_the_pod_has_the_operators_own_defaults_but_for_the_election(kube: Kube) -> None:
+    expected = replace(Config(), pod_namespace="system", leader_election=True, lease_name="release")
+    assert settings(rendered(kube)) == expected
+
+
+def test_the_lease_may_be_got_and_updated_by_its_name_alone(kube: Kube) -> None:
+    found = rendered(kube)
+    rules = found["Role"]["rules"]
+    assert [(rule["resources"], rule["verbs"], rule.get("resourceNames")) for rule in rules] == [
+        (["leases"], ["create"], None),
+        (["leases"], ["get", "update"], [settings(found).lease_name]),
     ]
-    assert container["image"] == "r.example/op:7"
-    assert {entry["name"]: entry["value"] for entry in container["env"]} == {
-        "LLMWORKER_WORKER_REPOSITORY": "r.example/w",
-        "LLMWORKER_LOG_LEVEL": "DEBUG",
-        "LLMWORKER_POD_NAMESPACE": "system",
-        "LLMWORKER_ALLOW_TRUST_REMOTE_CODE": "true",
-    }
+    assert found["Role"]["metadata"]["namespace"] == "system"
+    assert found["RoleBinding"]["roleRef"]["name"] == found["Role"]["metadata"]["name"]
+
+
+def test_without_an_election_there_is_no_right_to_leases_and_the_old_pod_leaves_first(kube: Kube) -> None:
+    found = rendered(kube, "--set", "leaderElection.enabled=false")
+    assert not {"Role", "RoleBinding"} & set(found)
+    assert found["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert settings(found).leader_election is False
+
+
+def test_two_replicas(kube: Kube) -> None:
+    deployment = rendered(kube, "--set", "replicas=2")["Deployment"]["spec"]
+    assert deployment["replicas"] == 2
+    assert deployment["strategy"]["type"] == "RollingUpdate"
 
 
 def test_images_by_digest(kube: Kube) -> None:

@@ -1,10 +1,15 @@
 """The documentation names what the code can say."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from llmworker_operator.config import Config
+from llmworker_operator.metrics import Metrics
+from llmworker_operator.store import Store
+from llmworker_operator.watches import Watches
 from llmworker_server.middleware import dialect
 from llmworker_server.signatures import SIGNATURES
 
@@ -79,3 +84,18 @@ def test_every_link_to_a_file_of_ours_has_its_file(page: Path) -> None:
 def test_every_field_that_is_translated_or_left_out_is_documented(field: str) -> None:
     section = (DOCS / "worker.md").read_text().partition("## New clients")[2].partition("\n## ")[0]
     assert f"`{field.rpartition('.')[2]}`" in section
+
+
+def first_column(page: str, heading: str) -> set[str]:
+    """What a table of a section names."""
+    section = (DOCS / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+
+
+def test_the_operators_metrics_and_their_table_agree() -> None:
+    told = Metrics(Store(), Watches((), 0.0, 0.0)).text().decode()
+    assert first_column("operator.md", "Metrics") == set(re.findall(r"^# TYPE (\w+) ", told, re.MULTILINE))
+
+
+def test_the_operators_settings_and_their_table_agree() -> None:
+    assert first_column("operator.md", "Settings") == {f"LLMWORKER_{field.name.upper()}" for field in fields(Config)}
