@@ -142,6 +142,7 @@ def test_the_one_that_stands_by_only_asks_for_the_lease_and_takes_over_from_one_
     assert first.stop() == 0
     stopped = time.monotonic()
     until(second.says, "the second works", 10)
+    assert "gave the Lease" in first.log(), "not only run out"
     print(f"\ntaken over {time.monotonic() - stopped:.1f} s after a clean stop")
     assert ("update", "leases") in written(stage.asked("second", since))
     stage.workers.apply("later")
@@ -226,7 +227,9 @@ def test_the_process_ends_when_a_watch_of_kopfs_fails(proxied: tuple[FaultyProxy
     proxy.refuse = lambda asked: Refusal(200, {}) if "watch=true" in asked.path else None
     proxy.cut()
     assert operator.ended(30) == 1
-    assert "watches ended; leaving, so that the pod starts anew" in operator.log()
+    _, ended, why = operator.log().partition("watches ended; leaving, so that the pod starts anew")
+    assert ended
+    assert "KeyError" in why
 
 
 HANGING = """
