@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import kopf
@@ -42,14 +42,22 @@ def settings() -> kopf.OperatorSettings:
     return chosen
 
 
-def registry(store: Store, queue: WorkQueue, watches: Watches) -> kopf.OperatorRegistry:
-    """The watches: LLMWorkers, their children and their pods, as plain events."""
+def registry(
+    store: Store, queue: WorkQueue, watches: Watches, relisted: Callable[[], None] = lambda: None
+) -> kopf.OperatorRegistry:
+    """The watches: LLMWorkers, their children and their pods, as plain events.
+
+    `relisted` is called for each object of a list. kopf lists again where a watch cannot go on from where it was, and
+    says nothing of what is not in the list any longer.
+    """
     found = kopf.OperatorRegistry()
 
     kopf.on.login(registry=found)(_login())
     for resource in (WORKERS, *WATCHED):
         group, _, version = resource.api_version.rpartition("/")
-        kopf.on.event(group, version, resource.plural, registry=found)(_watcher(resource.kind, store, queue, watches))
+        kopf.on.event(group, version, resource.plural, registry=found)(
+            _watcher(resource.kind, store, queue, watches, relisted)
+        )
     return found
 
 
@@ -72,8 +80,10 @@ def _login() -> Any:
     return login
 
 
-def _watcher(kind: str, store: Store, queue: WorkQueue, watches: Watches) -> Any:
+def _watcher(kind: str, store: Store, queue: WorkQueue, watches: Watches, relisted: Callable[[], None]) -> Any:
     async def seen(event: kopf.RawEvent, body: kopf.Body, **_: Any) -> None:
+        if event["type"] is None:
+            relisted()
         take_in(kind, event["type"], dict(body), store, queue)
         metadata = body["metadata"]
         watches.told(kind, Key(metadata["namespace"], metadata["name"]), int(metadata["resourceVersion"]))

@@ -71,6 +71,7 @@ class Operator:
         self._cluster = cluster
         self._state = state
         self._stop = Stop()
+        self._relisted = asyncio.Event()
         self._kopf: asyncio.Task[None] | None = None
         clock = lambda: datetime.now(timezone.utc)  # noqa: E731
         reconcile = Reconciler(state.store, cluster, chosen, clock, asker)
@@ -119,11 +120,19 @@ class Operator:
 
     def _parts(self, elector: Elector | None) -> dict[str, Coroutine[Any, Any, Any]]:
         """Everything that must exist before kopf starts, since kopf cancels in the end what was started after it."""
-        store, watches, every = self._state.store, self._state.watches, float(self._chosen.resync_seconds)
-        count = self._state.metrics.resynced
+        watches = self._state.watches
+        resyncs = keep_in_step(
+            self._cluster,
+            self._state.store,
+            self._queue,
+            watches,
+            every=float(self._chosen.resync_seconds),
+            sooner=self._relisted,
+            count=self._state.metrics.resynced,
+        )
         parts: dict[str, Coroutine[Any, Any, Any]] = {
             "signals": self._stop.flag.wait(),
-            "resync": keep_in_step(self._cluster, store, self._queue, watches, every=every, count=count),
+            "resync": resyncs,
             "look at the API server": stay_in_touch(self._cluster, watches),
             **{f"worker {number}": self._queue.work() for number in range(_WORKERS)},
         }
@@ -140,7 +149,7 @@ class Operator:
             watches.heard(kind, monotonic())
         ours = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
-            registry=registry(store, self._queue, watches),
+            registry=registry(store, self._queue, watches, self._relisted.set),
             settings=settings(),
             clusterwide=not self._chosen.namespaces,
             namespaces=self._chosen.namespaces,

@@ -2,6 +2,7 @@
 from time to time, since a watch that was cut never tells what was deleted meanwhile."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from llmworker_operator.watches import Watches
 from llmworker_operator.work import WorkQueue
 
 _RETRY = 1.0
+
+_SOON = 2.0
+"""Seconds after a watch has listed again in which the others do so too."""
 
 _LOOK = 15.0
 """Seconds between two looks at the API server, whose being away explains silent watches."""
@@ -67,11 +71,25 @@ async def prime(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
 
 
 async def keep_in_step(
-    cluster: Cluster, store: Store, queue: WorkQueue, watches: Watches, *, every: float, count: Callable[[str], None]
+    cluster: Cluster,
+    store: Store,
+    queue: WorkQueue,
+    watches: Watches,
+    *,
+    every: float,
+    sooner: asyncio.Event,
+    count: Callable[[str], None],
 ) -> NoReturn:
-    """Resync for ever, at moments that spread around `every` seconds. `count` is told how each ended: ok or failed."""
+    """Resync for ever, at moments that spread around `every` seconds, and soon after `sooner` was set.
+
+    `count` is told how each ended: ok or failed.
+    """
     while True:
-        await asyncio.sleep(every * random.uniform(0.9, 1.1))  # noqa: S311  (spreads load, keeps no secret)
+        pause = every * random.uniform(0.9, 1.1)  # noqa: S311  (spreads load, keeps no secret)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(sooner.wait(), pause)
+            await asyncio.sleep(_SOON)
+            sooner.clear()
         try:
             for key in await resync(cluster, store, watches):
                 queue.add(key)

@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from assets.worker_process import free_port
 from cluster.rig import Rig
@@ -46,6 +47,8 @@ class FaultyProxy:
     def __init__(self, rig: Rig, folder: Path) -> None:
         self.refuse: Callable[[Asked], Refusal | None] = lambda asked: None
         """What is answered in place of the API server."""
+        self.rewrite: Callable[[str], str] = lambda path: path
+        """What the API server is asked for in place of a path with its query."""
         self.before: Callable[[Asked], None] = lambda asked: None
         """Called before a request is passed on."""
         self.after: Callable[[Asked], None] = lambda asked: None
@@ -130,7 +133,7 @@ class FaultyProxy:
         headers = {
             name: value for name, value in request.headers.items() if name.lower() not in {"host", "authorization"}
         }
-        url = f"{self._rig.server}{request.raw_path}"
+        url = URL(f"{self._rig.server}{self.rewrite(request.raw_path)}", encoded=True)
         async with self._session.request(
             request.method, url, headers=headers, data=await request.read() or None
         ) as answer:

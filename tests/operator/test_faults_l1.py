@@ -5,6 +5,7 @@ With `--long` the faults have the lengths that docs/operator.md states, and the 
 
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -172,6 +173,26 @@ def test_all_connections_are_cut(world: World) -> None:
         world.kube.kubectl("delete", "service", NAMES[0], "-n", world.namespace)
         world.converges("all connections were cut")
     assert world.operator.alive
+
+
+def test_what_was_deleted_while_the_watches_could_not_go_on_comes_back(world: World) -> None:
+    """They list again, which tells of everything but what is not there."""
+    world.converges("nothing")
+    world.proxy.refuse = lambda asked: Refusal(503, {}) if "watch=true" in asked.path else None
+    world.rig.stop("kube-apiserver")  # the new one remembers nothing of what was before it
+    world.rig.start("kube-apiserver")
+    until(lambda: world.rig.healthy, "the API server answers", 60)
+    world.kube.kubectl("delete", "deployment", NAMES[0], "-n", world.namespace)
+    listed = Counter[str]()
+    world.proxy.before = lambda asked: (
+        listed.update([asked.path.partition("?")[0]]) if "watch" not in asked.path else None
+    )
+    # So old a version that the API server itself says 410.
+    world.proxy.rewrite = lambda path: re.sub(r"resourceVersion=\d+", "resourceVersion=1", path)
+    world.proxy.refuse = lambda asked: None
+    until(lambda: listed["/apis/apps/v1/deployments"] > 0, "the watch lists again")
+    world.proxy.rewrite = lambda path: path
+    world.converges("a Deployment was deleted while no watch was told")
 
 
 @pytest.mark.parametrize("status", [409, 429, 500, 503])
