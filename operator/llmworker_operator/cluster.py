@@ -101,6 +101,22 @@ class Cluster:
                 raise NoCluster(f"neither a pod's service account nor a KUBECONFIG: {error}") from error
         return cls(client.ApiClient(), answered, namespaces)
 
+    @classmethod
+    async def as_user(cls, context: str | None) -> tuple["Cluster", str]:
+        """As kubectl finds it, by KUBECONFIG and its context, else in a pod; and the namespace that it means there.
+
+        Raises `NoCluster`.
+        """
+        try:
+            await config.load_kube_config(context=context)
+            contexts, active = config.list_kube_config_contexts()
+        except config.ConfigException as error:
+            if context is not None:
+                raise NoCluster(f"the context {context}: {error}") from error
+            return await cls.connect(), "default"
+        chosen = next((found for found in contexts if found["name"] == context), active)
+        return cls(client.ApiClient()), chosen["context"].get("namespace") or "default"
+
     async def close(self) -> None:
         """Give the connections back."""
         await self._api.close()
@@ -118,6 +134,13 @@ class Cluster:
         return await self._request(
             "PATCH", path, {"fieldManager": names.FIELD_MANAGER}, {"status": dict(patch)}, _MERGE
         )
+
+    async def rehearse(self, namespace: str, name: str, body: Mapping[str, Any], *, fresh: bool) -> dict[str, Any]:
+        """What an LLMWorker would be after a creation, or after a merge patch; nothing is kept of it."""
+        query = {"dryRun": "All", "fieldValidation": "Strict"}
+        if fresh:
+            return await self._request("POST", WORKERS.path(namespace), query, body)
+        return await self._request("PATCH", WORKERS.path(namespace, name), query, body, _MERGE)
 
     async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """An object, or None if there is none."""

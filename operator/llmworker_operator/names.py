@@ -32,6 +32,9 @@ TEMPLATE_HASH: Final = f"{GROUP}/template-hash"
 DIGEST: Final = "sha256:[a-f0-9]{64}"
 """Pattern of an image's digest, as container runtimes check it."""
 
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation of kubectl's: what it applied last, by which it knows what is no longer said."""
+
 CLAIM: Final = "PersistentVolumeClaim"
 
 CONTAINER: Final = "worker"

@@ -91,7 +91,7 @@ class Store:
 
     def see_child(self, body: Body) -> Key | None:
         """Take in a child; its worker's key if that has to be reconciled, None for an echo or a stranger."""
-        owner_uid = _owner_uid(body)
+        owner_uid = owned_by(body)
         if owner_uid is None:
             return None
         key, kind = _place(body), str(body["kind"])
@@ -179,7 +179,7 @@ def controller(body: Body) -> Body | None:
     return None
 
 
-def _owner_uid(body: Body) -> str | None:
+def owned_by(body: Body) -> str | None:
     """Whose child it is; None for a stranger's object. A claim that outlives its worker is known by its labels."""
     owner = controller(body)
     if owner:

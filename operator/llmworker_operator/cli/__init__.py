@@ -1,4 +1,4 @@
-"""`llmworker`, also `kubectl llmworker`: what the operator and the worker know and do, without a cluster.
+"""`llmworker`, also `kubectl llmworker`: what the operator and the worker know and do; only `diff` may ask a cluster.
 
 Exit codes: 0, all is well; 1, problems were found in what was read; 2, the command was not understood.
 """
@@ -6,6 +6,7 @@ Exit codes: 0, all is well; 1, problems were found in what was read; 2, the comm
 import click
 from click.shell_completion import get_completion_class
 
+from llmworker_operator.cli.diffing import diff
 from llmworker_operator.cli.explaining import explain
 from llmworker_operator.cli.importing import import_
 from llmworker_operator.cli.running import run
@@ -38,5 +39,5 @@ def completion(shell: str) -> None:
     click.echo(found(main, {}, "llmworker", "_LLMWORKER_COMPLETE").source())
 
 
-for _command in (explain, env, render, validate, import_, run):
+for _command in (explain, env, render, validate, diff, import_, run):
     main.add_command(_command)

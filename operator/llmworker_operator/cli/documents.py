@@ -2,8 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import click
@@ -41,6 +41,15 @@ class Document:
     """Because of which it is not understood."""
     refusals: tuple[Problem, ...] = ()
     """Because of which its engine would not run."""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    """As the file has it."""
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace, if the file states one."""
+        metadata = self.body.get("metadata")
+        found = metadata.get("namespace") if isinstance(metadata, dict) else None
+        return None if found is None else str(found)
 
 
 def documents(paths: Sequence[str]) -> list[Document]:
@@ -109,7 +118,7 @@ def _document(place: str, body: dict[str, Any]) -> Document:
     except InvalidSpec as error:
         problems += error.problems
     owner = Owner(str(metadata.get("name", "")), str(metadata.get("namespace", "default")))
-    return Document(place, owner, spec, tuple(problems), tuple(refusals(spec)) if spec else ())
+    return Document(place, owner, spec, tuple(problems), tuple(refusals(spec)) if spec else (), body)
 
 
 def _identity_problems(body: dict[str, Any]) -> Iterator[Problem]:
@@ -123,5 +132,5 @@ def _identity_problems(body: dict[str, Any]) -> Iterator[Problem]:
             "also names a Service: expected at most 63 characters, beginning with a letter, then letters, digits and "
             f"dashes, got {name!r}",
         )
-    for field in sorted(body.keys() - {"apiVersion", "kind", "metadata", "spec", "status"}):
-        yield Problem(str(field), "is not a field: remove it")
+    for key in sorted(body.keys() - {"apiVersion", "kind", "metadata", "spec", "status"}):
+        yield Problem(str(key), "is not a field: remove it")
