@@ -18,7 +18,6 @@ Manifest = Mapping[str, Any]
 Action = Literal["create", "change", "delete", "keep"]
 
 _HASH: Final = ("spec", "template", "metadata", "annotations", names.TEMPLATE_HASH)
-_KINDS: Final = ("Service", names.CLAIM, "Deployment", "PodDisruptionBudget")
 _POD: Final = "Pod"
 
 
@@ -146,8 +145,7 @@ def _stated(body: Manifest, other: Manifest) -> dict[str, Any]:
 def _fields(owner: Owner, old: Manifest, new: Manifest, config: Config) -> Iterator[FieldChange]:
     for found in differences(old, new):
         kinds = _touched(owner, found, old, new, config) if found.steps[0] == "spec" else set()
-        touched = tuple(kind for kind in _KINDS if kind in kinds)
-        yield FieldChange(found.path, found.before, found.after, _POD in kinds, touched)
+        yield FieldChange(found.path, found.before, found.after, _POD in kinds, tuple(sorted(kinds - {_POD})))
 
 
 def _touched(owner: Owner, found: Difference, old: Manifest, new: Manifest, config: Config) -> set[str]:

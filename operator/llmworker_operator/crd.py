@@ -12,7 +12,8 @@ from llmworker_contract import rules as contract
 from llmworker_contract.catalogue import VARIABLES
 from llmworker_contract.settings import PRINTABLE, Settings
 from llmworker_operator import names
-from llmworker_operator.api import LLMWorkerSpec, LLMWorkerStatus
+from llmworker_operator.api import LLMWorkerSpec
+from llmworker_operator.statusspec import LLMWorkerStatus
 
 _KEPT = {
     "type",
@@ -26,6 +27,7 @@ _KEPT = {
     "minItems",
     "maxItems",
     "minProperties",
+    "maxProperties",
     "pattern",
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",

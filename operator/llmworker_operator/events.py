@@ -27,6 +27,7 @@ class Told(NamedTuple):
 
 def transitions(status: Mapping[str, Any], previous: Mapping[str, Any]) -> Iterator[Told]:
     """What there is to tell of a status that takes the place of another."""
+    yield from _warnings(status, previous)
     now, before = _conditions(status), _conditions(previous)
     for kind, wrong in (("Accepted", "False"), ("Degraded", "True")):
         found, was = now.get(kind, {}), before.get(kind, {})
@@ -36,6 +37,17 @@ def transitions(status: Mapping[str, Any], previous: Mapping[str, Any]) -> Itera
                 yield Told(severity, found["reason"], found["message"])
         elif was.get("status") == wrong and found.get("status") != "Unknown":
             yield Told("Normal", "Recovered", f"{was['reason']} is over. {found['message']}")
+
+
+def _warnings(status: Mapping[str, Any], previous: Mapping[str, Any]) -> Iterator[Told]:
+    """Those that were not there before, all of one reason in one event."""
+    before = previous.get("warnings", ())
+    fresh: dict[str, list[str]] = {}
+    for found in status.get("warnings", ()):
+        if found not in before:
+            fresh.setdefault(found["reason"], []).append(f"{found['field']}: {found['message']}.")
+    for reason, messages in fresh.items():
+        yield Told("Warning", reason, " ".join(messages))
 
 
 def event(owner: Owner, told: Told, now: datetime) -> dict[str, Any]:

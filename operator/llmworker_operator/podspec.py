@@ -3,12 +3,12 @@
 import re
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema, field_validator
 
 from llmworker_contract import engines
 from llmworker_contract.catalogue import NAMES
 from llmworker_contract.settings import Group, JsonObject, NonEmpty
-from llmworker_contract.spelling import REFUSED, nearest
+from llmworker_contract.spelling import REFUSED
 from llmworker_operator import names
 
 _QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?([munkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]+)?$"
@@ -32,6 +32,11 @@ Quantity: TypeAlias = Annotated[int | str, AfterValidator(_quantity), int_or_str
 Opaque: TypeAlias = JsonObject
 """A part of the pod's own API, passed on as it is; the API server checks it when the pod's owner is written."""
 
+_LABEL_VALUE: Final = r"^(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$"
+_KEY: Final = r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_OWN_KEYS: Final = (f"{names.GROUP}/", "pod-template-hash")
+"""Beginnings of keys that are not the user's: ours, and the label by which a Deployment tells revisions apart."""
+
 _RESERVED = sorted(NAMES)
 OWN_PREFIX = "LLMWORKER_"
 
@@ -43,9 +48,6 @@ def _free_name(name: str) -> str:
         raise ValueError(f"{name} is refused: {REFUSED[name]}")
     if name.startswith(OWN_PREFIX):
         raise ValueError(f"{name} is the worker image's own: probes and the Service rely on it")
-    meant = nearest(name)
-    if meant:
-        raise ValueError(f"{name} is not read by a worker: did you mean {meant}? Correct or remove it")
     return name
 
 
@@ -213,6 +215,51 @@ class Scheduling(Group):
 
     priority_class_name: NonEmpty | None = None
     """The pods' priority class. Unset: the cluster's default."""
+
+
+def _label_value(text: str) -> str:
+    if not re.fullmatch(_LABEL_VALUE, text):
+        raise ValueError(
+            "expected at most 63 letters, digits, dashes, dots and underscores, the first and last no sign"
+        )
+    return text
+
+
+LabelValue: TypeAlias = Annotated[
+    str, AfterValidator(_label_value), WithJsonSchema({"type": "string", "maxLength": 63, "pattern": _LABEL_VALUE})
+]
+
+
+class PodMetadata(Group):
+    """Labels and annotations of the pods, beside those that the operator sets; another one replaces the pods."""
+
+    labels: Annotated[dict[str, LabelValue], Field(max_length=32)] = Field(default_factory=dict)
+    """Labels, as team: search or kueue.x-k8s.io/queue-name: gpus. Those that the operator sets are refused."""
+
+    annotations: Annotated[dict[str, str], Field(max_length=32)] = Field(default_factory=dict)
+    """Annotations, as sidecar.istio.io/inject: "false". Those below llmworker.dev are refused."""
+
+    @field_validator("labels", "annotations")
+    @classmethod
+    def _keys(cls, given: dict[str, str]) -> dict[str, str]:
+        for key in given:
+            if not re.fullmatch(_KEY, key):
+                raise ValueError(f"expected keys as team or example.com/team, got {key!r}")
+            if key.startswith(_OWN_KEYS) or key in names.labels(""):
+                raise ValueError(f"{key} is the operator's own: it finds its pods by it; choose another key")
+        return given
+
+    RULES: ClassVar = [
+        {
+            "rule": f"!has(self.labels) || !self.labels.exists(key, key.startsWith('{_OWN_KEYS[0]}') || "
+            f"key.startsWith('{_OWN_KEYS[1]}') || key in {sorted(names.labels(''))})",
+            "message": "a label of podMetadata is the operator's own: it finds its pods by it; choose another key",
+        },
+        {
+            "rule": f"!has(self.annotations) || !self.annotations.exists(key, key.startsWith('{_OWN_KEYS[0]}'))",
+            "message": "an annotation of podMetadata is the operator's own; choose another key",
+        },
+    ]
 
 
 class EnvVar(Group):

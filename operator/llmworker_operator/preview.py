@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from llmworker_operator import names
+from llmworker_operator.api import LLMWorkerSpec
 from llmworker_operator.changes import Manifest, Told, forecast, rendered
 from llmworker_operator.claims import impossible
 from llmworker_operator.cluster import CHILDREN, CLAIMS, WORKERS, ApiError, Cluster, NoCluster
 from llmworker_operator.config import Config
 from llmworker_operator.owner import Owner
+from llmworker_operator.remarks import conditional, remarks
 from llmworker_operator.store import KEPT, owned_by
 from llmworker_operator.validation import InvalidSpec, parsed, refusals
 
@@ -71,10 +73,12 @@ def told(look: Preview, image_repository: str | None = None) -> Told:
         return Told(
             look.owner, refused=(*refused, *(() if refused else (f"the present spec is not understood: {error}",)))
         )
-    config = Config(worker_repository=image_repository or _repository(look) or Config.worker_repository)
+    asked = LLMWorkerSpec.model_validate(look.asked["spec"])
+    config = _config(look, image_repository)
     foreseen = forecast(look.owner, look.live, look.asked, config)
     refused += _obstacles(look, rendered(look.owner, look.asked["spec"], config))
-    return Told(look.owner, foreseen, tuple(refused), tuple(_remarks(look, foreseen.template)))
+    said = (*_remarks(look, foreseen.template), *map(str, [*conditional(asked), *remarks(asked)]))
+    return Told(look.owner, foreseen, tuple(refused), said)
 
 
 async def _preview(cluster: Cluster, body: Manifest, namespace: str) -> Preview:
@@ -119,12 +123,16 @@ def _refusals(spec: Manifest) -> Iterator[str]:
         yield from map(str, error.problems)
 
 
-def _repository(look: Preview) -> str | None:
-    """Where the operator of this cluster pulls worker images from, as far as the Deployment tells it."""
+def _config(look: Preview, image_repository: str | None) -> Config:
+    """The settings of this cluster's operator, as far as the Deployment's image tells them."""
     containers = _template(look).get("spec", {}).get("containers", ())
     image = next((str(found["image"]) for found in containers if found["name"] == names.CONTAINER), "")
     profile = parsed(look.live["spec"]).image.engine_profile().name if look.live else ""
-    return image.removesuffix(f":{profile}") if profile and image.endswith(f":{profile}") else None
+    named, _, digest = image.partition("@")
+    repository = image_repository or (named if digest else image.removesuffix(f":{profile}"))
+    if not repository or not (image_repository or digest or image.endswith(f":{profile}")):
+        return Config()
+    return Config(worker_repository=repository, worker_digests={profile: digest} if digest else {})
 
 
 def _obstacles(look: Preview, wanted: Mapping[str, Manifest]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What the resource's status says: a pure function of what was asked for and what was observed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from llmworker_operator import names
 from llmworker_operator.conditions import Observation, Rollout, condition_objects, verdicts
 from llmworker_operator.pods import Pod
 from llmworker_operator.problems import exited
+from llmworker_operator.remarks import remarks
 
 _LONGEST: Final = 1000
 """Characters of a failure's message."""
@@ -51,6 +53,7 @@ def status(observed: Observation, previous: Mapping[str, Any], now: datetime) ->
             {"variable": variable.name, "field": variable.field, "verdict": judged.verdict, "detail": judged.detail}
             for variable, judged in not_honoured(spec.settings(), profile)
         ] or None
+        result["warnings"] = [asdict(remark) for remark in remarks(spec)] or None
     return {key: value for key, value in result.items() if value is not None}
 
 

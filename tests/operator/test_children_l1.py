@@ -73,12 +73,36 @@ def test_an_affinity_that_is_none_is_refused_in_the_api_servers_words(workers: L
             "a pod beside the replicas would wait for the claim",
             id="two pods, one claim",
         ),
+        pytest.param(
+            {"podMetadata": {"labels": {"llmworker.dev/worker": "x"}}}, "is the operator's own", id="our label"
+        ),
+        pytest.param(
+            {"podMetadata": {"annotations": {"llmworker.dev/template-hash": "x"}}},
+            "is the operator's own",
+            id="our annotation",
+        ),
     ],
 )
 def test_the_api_server_refuses_it(workers: LLMWorkers, spec: dict[str, object], sentence: str) -> None:
     with pytest.raises(Failed) as refused:
         workers.apply(**spec)
     assert sentence in str(refused.value)
+
+
+def test_labels_and_annotations_of_the_user_reach_the_pods_and_a_doubtful_variable_the_status(
+    workers: LLMWorkers,
+) -> None:
+    stated = {"labels": {"team": "search"}, "annotations": {"sidecar.istio.io/inject": "false"}}
+    workers.apply(podMetadata=stated, env=[{"name": "MAX_MODEL_LENGTH", "value": "1"}])
+    workers.wait_until_applied()
+    metadata = workers.get("deployment")["spec"]["template"]["metadata"]
+    assert all(metadata[kind].items() >= found.items() for kind, found in stated.items())
+    (warning,) = workers.get("llmworker")["status"]["warnings"]
+    assert (warning["reason"], warning["field"]) == ("MisspeltVariable", "spec.env[MAX_MODEL_LENGTH]")
+    told = ("get", "events", "--field-selector", "reason=MisspeltVariable", "-o", "jsonpath={.items[*].message}")
+    until(lambda: "did you mean MAX_MODEL_LEN?" in workers.kubectl(*told), "an event says it")
+    workers.apply(podMetadata=stated)
+    until(lambda: "warnings" not in workers.get("llmworker")["status"], "the warning is gone")
 
 
 @pytest.mark.parametrize(("policy", "owned"), [(None, False), ("Retain", False), ("Delete", True)])

@@ -140,7 +140,7 @@ def test_validate_reports_all_problems_of_all_workers_at_once(tmp_path: Path) ->
     bad = worker(
         "Bad_Name",
         engine={"maxModelLen": 0, "maxModelLength": 5, "dtype": "int4"},
-        env=[{"name": name, "value": "1"} for name in ("MAX_NUM_SEQS", "MAX_MODEL_LENGTH", "VLLM_API_KEY")],
+        env=[{"name": name, "value": "1"} for name in ("MAX_NUM_SEQS", "VLLM_API_KEY")],
     )
     rules = worker("rules", engine={"maxLoras": 2, "tensorParallelSize": 2}, gpu={"count": 1})
     refused = worker("refused", engine={"quantization": "squeezellm"})
@@ -152,12 +152,11 @@ def test_validate_reports_all_problems_of_all_workers_at_once(tmp_path: Path) ->
         "#1: spec.engine.maxModelLength: is not a field: did you mean spec.engine.maxModelLen?",
         "#1: spec.engine.dtype: expected 'auto', 'half', 'float16', 'bfloat16', 'float' or 'float32', got 'int4'",
         "#1: spec.env[0].name: MAX_NUM_SEQS is set by a field of the spec, not by spec.env",
-        "#1: spec.env[1].name: MAX_MODEL_LENGTH is not read by a worker: did you mean MAX_MODEL_LEN?",
-        "#1: spec.env[2].name: VLLM_API_KEY is refused: ",
+        "#1: spec.env[1].name: VLLM_API_KEY is refused: ",
         "#2: spec.engine.maxLoras: maxLoras has no effect without enableLora",
         "#2: spec.gpu.count: gpu.count must equal engine.tensorParallelSize times engine.pipelineParallelSize",
         "#3: spec.engine.quantization: vLLM 0.6.3.post1 of stable-cuda12.1.0 takes one of awq, gptq, got 'squeezellm'",
-        "10 problems",
+        "9 problems",
     ):
         assert words in result.output
 
@@ -175,6 +174,12 @@ def test_types_are_taken_as_strictly_as_the_api_server_takes_them(
 ) -> None:
     result = run("validate", "-f", manifest(tmp_path, worker(engine=engine)))
     assert (result.exit_code, problem in result.output) == (1, True), result.output
+
+
+def test_a_text_of_another_form_names_the_form(tmp_path: Path) -> None:
+    result = run("validate", "-f", manifest(tmp_path, worker(cache={"hostPath": {"path": "models"}})))
+    assert result.exit_code == 1
+    assert "spec.cache.hostPath.path: expected a text of the form ^/, got 'models'" in result.output
 
 
 @pytest.mark.parametrize("name", ["7b", "chat_1", "Chat", "a" * 64, "chat-", ""])
@@ -212,6 +217,35 @@ def test_validate_tells_what_has_no_effect_and_calls_it_no_problem(tmp_path: Pat
     result = run("validate", "-f", manifest(tmp_path, worker(image={"profile": "cpu"}, engine={"swapSpace": 8})))
     assert result.exit_code == 0
     assert "spec.engine.swapSpace: no effect: vLLM 0.32.0 has no --swap-space since 0.18.0" in result.output
+
+
+DOUBTFUL = [{"name": name, "value": "1"} for name in ("MAX_MODEL_LENGTH", "NCCL_DEBUG", "OUR_SWITCH", "BASE_PATH")]
+
+
+@pytest.mark.parametrize("command", ["validate", "env", "render"])
+def test_variables_that_nobody_reads_are_told_and_are_no_problem(tmp_path: Path, command: str) -> None:
+    result = run(command, "-f", manifest(tmp_path, worker(env=DOUBTFUL)))
+    assert result.exit_code == 0
+    lines = [line.partition(": ")[2] for line in result.stderr.splitlines() if "spec.env" in line]
+    assert [line.partition(", nor")[0].partition("? ")[0] for line in lines] == [
+        "spec.env[MAX_MODEL_LENGTH]: MAX_MODEL_LENGTH is not read by a worker: did you mean MAX_MODEL_LEN",
+        "spec.env[OUR_SWITCH]: OUR_SWITCH is not read by a worker",
+        "spec.env[BASE_PATH]: BASE_PATH is not read by a worker: set spec.cache; HF_HOME follows it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("NCCL_DEBUG", "it is a library's own, and spec.env passes it on"),
+        ("VLLM_API_KEY", "it is refused: "),
+        ("BASE_PATH", "set spec.cache"),
+        ("ZQX", "lists them all"),
+    ],
+)
+def test_explain_what_is_none_of_ours_says_what_it_is(name: str, words: str) -> None:
+    result = run("explain", name)
+    assert (result.exit_code, words in result.output) == (2, True), result.output
 
 
 @pytest.mark.parametrize(

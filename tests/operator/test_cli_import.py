@@ -76,9 +76,15 @@ VLLM_ATTENTION_BACKEND=FLASH_ATTN
 
 
 def test_an_environment_with_problems_gives_all_of_them_and_no_manifest(tmp_path: Path) -> None:
-    result = run(tmp_path, "MAX_MODEL_LENGTH=1\nSEED=x\n")
+    result = run(tmp_path, "BLOCK_SIZE=7\nSEED=x\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == ["MAX_MODEL_LENGTH", "MODEL_NAME", "SEED"]
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == ["MODEL_NAME", "SEED", "BLOCK_SIZE"]
+
+
+def test_a_misspelt_name_goes_to_the_free_variables_with_a_note(tmp_path: Path) -> None:
+    result = run(tmp_path, "MODEL_NAME=m\nMAX_MODEL_LENGTH=1\n")
+    assert yaml.safe_load(result.stdout)["spec"]["env"] == [{"name": "MAX_MODEL_LENGTH", "value": "1"}]
+    assert "note: MAX_MODEL_LENGTH is not read by a worker: did you mean MAX_MODEL_LEN?" in result.stderr
 
 
 def test_keys_of_clients_go_to_a_secret(tmp_path: Path) -> None:

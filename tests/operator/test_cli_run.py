@@ -148,7 +148,6 @@ def test_what_is_set_takes_the_place_of_the_field_under_any_of_its_names_and_not
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("MAX_MODEL_LENGTH", "1", "MAX_MODEL_LENGTH: is not read by a worker: did you mean MAX_MODEL_LEN?"),
         ("SEED", "x", "SEED: expected a whole number, got 'x'"),
         ("MAX_LORAS", "2", "MAX_LORAS: MAX_LORAS has no effect without ENABLE_LORA"),
         ("HF_TOKEN", "verysecret", "HF_TOKEN: is a secret, and arguments are seen by others: name a Secret in"),
@@ -160,6 +159,12 @@ def test_what_is_set_is_held_to_the_contract(name: str, value: str, words: str) 
     (problem,) = problems(spec(), **{name: value})
     assert problem.startswith(words)
     assert "verysecret" not in problem
+
+
+def test_a_name_that_is_set_and_that_nobody_reads_is_told() -> None:
+    given = on_this_machine(spec(), MAX_MODEL_LENGTH="1")
+    assert given.variables["MAX_MODEL_LENGTH"] == "1"
+    assert "MAX_MODEL_LENGTH is not read by a worker: did you mean MAX_MODEL_LEN? Correct or remove it" in given.notes
 
 
 def test_a_secret_of_the_manifest_is_not_taken_from_an_argument() -> None:

@@ -23,7 +23,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "replicas": ({"replicas": 2}, {"replicas": 1}),
     "nothing-of-the-pod": ({}, {"rollout": {"maxSurge": 1}, "gpu": {"count": 1}}),
     "cache": ({"cache": SHARED, "replicas": 2}, {"scheduling": {"nodeSelector": {"disk": "fast"}}}),
-    "same": ({"env": [{"name": "A", "value": "$(B)"}]}, {"env": [{"name": "A", "value": "$(B)"}]}),
+    "same": ({"env": [{"name": "NCCL_A", "value": "$(B)"}]}, {"env": [{"name": "NCCL_A", "value": "$(B)"}]}),
 }
 """Specs before and after, by the worker's name."""
 

@@ -42,6 +42,32 @@ def test_only_what_turns_is_told(before: dict[str, Any], now: dict[str, Any], ex
     assert [(told.kind, told.reason) for told in transitions(now, before)] == expected
 
 
+def warnings(*found: tuple[str, str]) -> dict[str, Any]:
+    listed = [{"reason": reason, "field": field, "message": f"{field} in words"} for reason, field in found]
+    return {**status(), "warnings": listed}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        pytest.param((), (("Typo", "a"),), [("Warning", "Typo", "a: a in words.")], id="new"),
+        pytest.param((("Typo", "a"),), (("Typo", "a"),), [], id="told before"),
+        pytest.param(
+            (("Typo", "a"),), (("Typo", "a"), ("Typo", "b")), [("Warning", "Typo", "b: b in words.")], id="one more"
+        ),
+        pytest.param((("Typo", "a"),), (), [], id="corrected"),
+        pytest.param(
+            (),
+            (("Typo", "a"), ("Typo", "b"), ("Old", "c")),
+            [("Warning", "Typo", "a: a in words. b: b in words."), ("Warning", "Old", "c: c in words.")],
+            id="one event of each reason",
+        ),
+    ],
+)
+def test_a_warning_is_told_once(before: Any, now: Any, expected: list[tuple[str, str, str]]) -> None:
+    assert list(transitions(warnings(*now), warnings(*before))) == expected
+
+
 def test_what_is_over_is_named() -> None:
     (told,) = transitions(status(), status(degraded="True NoGPU"))
     assert told.message == "NoGPU is over. AsExpected, in words."

@@ -42,6 +42,16 @@ def test_only_pods_of_the_current_revision_count_as_ready() -> None:
     assert status(observed(SERVING[0], old, LOADING[1]), {}, NOW)["readyReplicas"] == 1
 
 
+def test_what_may_not_be_what_was_meant_is_a_warning() -> None:
+    spec = LLMWorkerSpec.model_validate(
+        {"model": {"name": "m"}, "env": [{"name": name, "value": "1"} for name in ("MAX_MODEL_LENGTH", "NCCL_DEBUG")]}
+    )
+    (found,) = status(replace(observed(*SERVING), spec=spec), {}, NOW)["warnings"]
+    assert (found["reason"], found["field"]) == ("MisspeltVariable", "spec.env[MAX_MODEL_LENGTH]")
+    assert "did you mean MAX_MODEL_LEN?" in found["message"]
+    assert "warnings" not in status(observed(*SERVING), {}, NOW)
+
+
 def test_the_status_names_address_engine_and_selector() -> None:
     found = status(observed(*SERVING), {}, NOW)
     assert found["url"] == "http://chat.prod.svc.cluster.local/v1"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llmworker_contract.spelling import MISSPELT, RETIRED, UNKNOWN
 from llmworker_operator.config import Config
 from llmworker_operator.metrics import Metrics
 from llmworker_operator.store import Store
@@ -54,7 +55,7 @@ WORKER = {signature.reason for signature in SIGNATURES} | reasons(
 )
 OPERATOR = reasons(
     *(f"operator/llmworker_operator/{name}.py" for name in ("conditions", "problems", "reconcile", "unscheduled"))
-)
+) | {MISSPELT, RETIRED, UNKNOWN}
 
 
 @pytest.mark.parametrize("reason", sorted(WORKER))

@@ -68,7 +68,7 @@ def test_the_log_says_what_becomes_of_what_is_not_simply_honoured(worker: Worker
         "recomputed; remove it",
         "llmworker: PREEMPTION_CHECK_PERIOD: never had effect: no vLLM ever had it",
         "llmworker: ROPE_THETA: translated: ",
-        "llmworker: MAX_CONTEXT_LEN_TO_CAPTURE: is not read by this worker: use MAX_SEQ_LEN_TO_CAPTURE",
+        "llmworker: MAX_CONTEXT_LEN_TO_CAPTURE is not read by a worker: use MAX_SEQ_LEN_TO_CAPTURE",
         "llmworker: GUIDED_DECODING_BACKEND: translated: the key backend of --structured-outputs-config",
         "llmworker: NGRAM_PROMPT_LOOKUP_MAX: translated: the key prompt_lookup_max of --speculative-config",
     ):

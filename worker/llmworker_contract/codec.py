@@ -11,7 +11,7 @@ from llmworker_contract import rules, values
 from llmworker_contract.catalogue import VARIABLES, Variable
 from llmworker_contract.problems import BadEnvironment, Problem
 from llmworker_contract.settings import Settings
-from llmworker_contract.spelling import REFUSED, nearest
+from llmworker_contract.spelling import REFUSED
 
 _LONGEST_SHOWN: Final = 80
 
@@ -30,7 +30,7 @@ def parse(environ: Mapping[str, str]) -> Settings:
 def read(environ: Mapping[str, str]) -> tuple[Settings, list[Problem]]:
     """The settings that can be understood, and everything that is wrong with the environment."""
     groups: dict[str, dict[str, Any]] = {}
-    problems = [*_misspelt(environ), *_refused(environ), *_needed(environ)]
+    problems = [*_refused(environ), *_needed(environ)]
     doubtful = {problem.variable for problem in problems}
     for variable in VARIABLES:
         try:
@@ -62,13 +62,6 @@ class _Unreadable(ValueError):
     def __init__(self, name: str, message: str) -> None:
         super().__init__(message)
         self.name = name
-
-
-def _misspelt(environ: Mapping[str, str]) -> Iterator[Problem]:
-    for name in sorted(environ):
-        meant = nearest(name)
-        if meant:
-            yield Problem(name, f"is not read by a worker: did you mean {meant}? Correct or remove it")
 
 
 def _refused(environ: Mapping[str, str]) -> Iterator[Problem]:

@@ -134,7 +134,8 @@ def sentence(error: Mapping[str, Any]) -> str:
     """pydantic's own words for one thing wrong, made to begin like ours."""
     kind, words = error["type"], str(error["msg"]).removeprefix("Value error, ")
     if kind == "string_pattern_mismatch":
-        return _PATTERNS[error["ctx"]["pattern"]]
+        pattern = error["ctx"]["pattern"]
+        return _PATTERNS.get(pattern, f"expected a text of the form {pattern}")
     if kind == "extra_forbidden":
         return "is not known here"
     return words.replace("Input should be", "expected").replace("String should", "text should")

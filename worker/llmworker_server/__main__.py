@@ -8,8 +8,10 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Mapping
 
 from llmworker_contract.problems import BadEnvironment
+from llmworker_contract.spelling import UNKNOWN, doubt
 from llmworker_server import records, termination
 from llmworker_server.configuration import configuration, log_format, termination_log
 from llmworker_server.drift import UnknownEngine, drift
@@ -21,6 +23,7 @@ def main() -> int:
     environ = dict(os.environ)
     records.write_as(log_format(environ))
     logging.basicConfig(level=logging.WARNING, handlers=[records.LibraryRecords()])
+    _tell_doubtful_names(environ)
     try:
         told = configuration(environ, drift(environ))
     except BadEnvironment as error:
@@ -33,6 +36,13 @@ def main() -> int:
         termination.tell(termination_log(environ), error.failure)
         return error.failure.exit_code
     return asyncio.run(work(told, environ, termination_log(environ)))
+
+
+def _tell_doubtful_names(environ: Mapping[str, str]) -> None:
+    for name in sorted(environ):
+        # What is merely unknown is not told: a container is full of variables of its image and its cluster.
+        if (found := doubt(name)) and found.reason != UNKNOWN:
+            records.say(found.message, "warning", variable=name, reason=found.reason)
 
 
 if __name__ == "__main__":

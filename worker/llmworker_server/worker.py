@@ -15,7 +15,6 @@ from fastapi import FastAPI
 
 from llmworker_contract.argv import files
 from llmworker_contract.settings import Settings
-from llmworker_contract.spelling import ERA
 from llmworker_contract.verdicts import not_honoured
 from llmworker_server import admin, termination
 from llmworker_server.command import Command, command
@@ -38,7 +37,7 @@ class _AdminServer(uvicorn.Server):
 
 async def work(configuration: Configuration, environ: Mapping[str, str], termination_log: Path) -> int:
     """Run the worker. The exit code: 0 if it was asked to end, else 1, with the cause left for Kubernetes."""
-    _tell_what_is_not_simply_honoured(configuration, environ)
+    _tell_what_is_not_simply_honoured(configuration)
     try:
         listener = socket.create_server((configuration.host, configuration.admin_port))
     except OSError as error:
@@ -55,9 +54,7 @@ async def work(configuration: Configuration, environ: Mapping[str, str], termina
     return 0
 
 
-def _tell_what_is_not_simply_honoured(configuration: Configuration, environ: Mapping[str, str]) -> None:
-    for name in sorted(ERA.keys() & environ.keys()):
-        say(f"{name}: is not read by this worker: {ERA[name]}", "warning")
+def _tell_what_is_not_simply_honoured(configuration: Configuration) -> None:
     for variable, judged in not_honoured(configuration.settings, configuration.profile):
         say(f"{variable.name}: {judged.verdict}: {judged.detail}", "warning")
 

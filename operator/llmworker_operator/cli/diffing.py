@@ -13,6 +13,7 @@ from llmworker_operator.changes import Told, forecast, rendered
 from llmworker_operator.cli.documents import Document, documents, file_option
 from llmworker_operator.cli.forecasts import entry, lines
 from llmworker_operator.config import Config
+from llmworker_operator.remarks import conditional, remarks
 
 _DIFFERENT: Final = 1
 _FAILED: Final = 2
@@ -89,13 +90,20 @@ def _beside(document: Document, olds: Sequence[Document], config: Config) -> Tol
     if document.problems or (old and old.problems):
         return Told(document.owner, refused=tuple(refused))
     foreseen = forecast(document.owner, old.body if old else None, document.body, config)
-    told = Told(document.owner, foreseen, tuple(refused))
+    said = tuple(map(str, [*conditional(document.spec), *remarks(document.spec)])) if document.spec else ()
+    told = Told(document.owner, foreseen, tuple(refused), said)
     if old is None or not any(child.kind == names.CLAIM and child.action == "change" for child in foreseen.children):
         return told
     try:
         from llmworker_operator.preview import unchangeable  # noqa: PLC0415  (only here, as below)
     except ImportError as error:
-        return replace(told, remarks=(f"whether the claim can become so is not known: {error}; install '.[operator]'",))
+        return replace(
+            told,
+            remarks=(
+                *said,
+                f"whether the claim can become so is not known: {error}; install '.[operator]'",
+            ),
+        )
     has, wanted = (rendered(each.owner, each.body["spec"], config)[names.CLAIM] for each in (old, document))
     return replace(told, refused=(*refused, *unchangeable(has, wanted)))
 

@@ -12,9 +12,9 @@ import yaml
 from llmworker_contract.problems import Problem
 from llmworker_operator import names
 from llmworker_operator.api import LLMWorkerSpec
-from llmworker_operator.config import Config
 from llmworker_operator.owner import Owner
-from llmworker_operator.validation import InvalidSpec, forbidden, parsed, refusals
+from llmworker_operator.remarks import conditional, remarks
+from llmworker_operator.validation import InvalidSpec, parsed, refusals
 
 _NAME: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -67,6 +67,7 @@ def sound(paths: Sequence[str], *, for_engine: bool = True) -> list[Document]:
     """
     found = documents(paths)
     report(found, for_engine=for_engine)
+    tell_remarks(found)
     if any(document.spec is None or document.problems for document in found):
         raise click.exceptions.Exit(1)
     return found
@@ -82,10 +83,16 @@ def report(found: Sequence[Document], *, for_engine: bool = True) -> int:
     for place, problem in problems:
         click.secho(f"{place}: {problem}", fg="red", err=True)
     for document in found:
-        for against in forbidden(document.spec, Config()) if document.spec else ():
-            note = "a cluster's operator refuses it, unless its chart has worker.allowTrustRemoteCode=true"
-            click.secho(f"{document.place}: {against.variable}: {note}", fg="yellow", err=True)
+        for against in conditional(document.spec) if document.spec else ():
+            click.secho(f"{document.place}: {against}", fg="yellow", err=True)
     return len(problems)
+
+
+def tell_remarks(found: Sequence[Document]) -> None:
+    """Print to standard error what is no problem and may not be what was meant."""
+    for document in found:
+        for remark in remarks(document.spec) if document.spec else ():
+            click.secho(f"{document.place}: {remark}", fg="yellow", err=True)
 
 
 def _documents(path: str) -> Iterator[Document]:

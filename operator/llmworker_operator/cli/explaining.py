@@ -9,7 +9,7 @@ import click
 from llmworker_contract import engines
 from llmworker_contract.catalogue import BY_NAME, VARIABLES, Variable
 from llmworker_contract.reference import allowed, entry, shown
-from llmworker_contract.spelling import nearest
+from llmworker_contract.spelling import REFUSED, RETIRED, doubt, nearest
 from llmworker_contract.verdicts import HONOURED, TRANSLATED, verdict
 
 _COLOURS: Final = {HONOURED: "green", TRANSLATED: "cyan"}
@@ -29,10 +29,20 @@ def _variable(_ctx: click.Context, _param: click.Parameter, text: str | None) ->
         (v for v in VARIABLES if f".{v.field.lower()}".endswith(f".{path}")), None
     )
     if found is None:
-        meant = nearest(text)
-        hint = f": did you mean {meant}?" if meant else "; `llmworker explain` lists them all"
-        raise click.BadParameter(f"no variable or field {text!r}{hint}")
+        raise click.BadParameter(f"no variable or field {text!r}{_hint(text)}")
     return found
+
+
+def _hint(text: str) -> str:
+    name = text.upper()
+    if meant := nearest(name):
+        return f": did you mean {meant}?"
+    if name in REFUSED:
+        return f": it is refused: {REFUSED[name]}"
+    found = doubt(name)
+    if found is None:
+        return ": it is a library's own, and spec.env passes it on"
+    return f": {found.message}" if found.reason == RETIRED else "; `llmworker explain` lists them all"
 
 
 @click.command()

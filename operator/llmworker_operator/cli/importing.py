@@ -9,7 +9,7 @@ from llmworker_contract import engines
 from llmworker_contract.catalogue import BY_NAME, VARIABLES, Variable
 from llmworker_contract.codec import read
 from llmworker_contract.settings import Settings, public_values
-from llmworker_contract.spelling import ERA, REFUSED
+from llmworker_contract.spelling import ERA, REFUSED, doubt
 from llmworker_contract.values import unset
 from llmworker_contract.verdicts import not_honoured
 from llmworker_operator import names
@@ -81,7 +81,10 @@ def _notes(settings: Settings, given: Mapping[str, str], name: str, profile: eng
         if key in ERA:
             yield f"note: {key} was left out, no worker of ours reads it: {ERA[key]}"
         elif key not in BY_NAME and key not in REFUSED:
+            found = doubt(key)
             yield f"note: {key} is no setting of a worker and went to spec.env as it is"
+            if found:
+                yield f"note: {found.message}"
         elif unset(given[key]):
             yield f"note: {key} is empty, which means unset"
         elif key != BY_NAME[key].name:

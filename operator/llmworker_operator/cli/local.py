@@ -13,6 +13,7 @@ from llmworker_contract import codec, endpoints, engines
 from llmworker_contract.catalogue import BY_NAME
 from llmworker_contract.limits import refused
 from llmworker_contract.problems import BadEnvironment, Problem
+from llmworker_contract.spelling import UNKNOWN, doubt
 from llmworker_operator.api import LLMWorkerSpec
 from llmworker_operator.podspec import OWN_PREFIX
 from llmworker_operator.render.env import Entry, entries
@@ -96,6 +97,7 @@ def environment(spec: LLMWorkerSpec, place: Place, replaced: Mapping[str, str]) 
         _take(entry, spec, place, found)
     profile = place.profile or spec.image.engine_profile().name
     found.variables = {**inherited(place.own), **found.variables, **_places(place, profile)}
+    found.notes += [told.message for name in given if (told := doubt(name)) and told.reason != UNKNOWN]
     fields = {entry.variable["name"]: entry.field for entry in rendered}
     found.problems += _contract_problems(found, engines.profile(profile), fields)
     if found.problems:

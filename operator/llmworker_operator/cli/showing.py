@@ -7,7 +7,7 @@ import click
 
 from llmworker_contract.verdicts import NEVER, NO_EFFECT, not_honoured
 from llmworker_operator.api import LLMWorkerSpec
-from llmworker_operator.cli.documents import Document, documents, file_option, report, sound
+from llmworker_operator.cli.documents import Document, documents, file_option, report, sound, tell_remarks
 from llmworker_operator.config import Config
 from llmworker_operator.render import children
 from llmworker_operator.render.env import Entry, entries
@@ -71,7 +71,8 @@ def render(paths: Sequence[str], worker_repository: str, operator_namespace: str
 def validate(paths: Sequence[str]) -> None:
     """Check LLMWorkers as the API server, the operator and the engine would; print all problems at once.
 
-    Settings that have no effect on the chosen engine are told as well, and are no problems. Exit code 1 with any
+    Settings that have no effect on the chosen engine, and variables that nobody reads, are told as well, and are no
+    problems. Exit code 1 with any
     problem.
 
     \b
@@ -80,6 +81,7 @@ def validate(paths: Sequence[str]) -> None:
     """
     found = documents(paths)
     problems = report(found)
+    tell_remarks(found)
     for document in found:
         if document.spec is not None:
             _tell_effects(document, document.spec)

@@ -46,9 +46,14 @@ def deployment(owner: Owner, spec: LLMWorkerSpec, config: Config) -> dict[str, A
 
 def _template_of(owner: Owner, spec: LLMWorkerSpec, config: Config) -> dict[str, Any]:
     """What pods are made of, with its own hash: nothing else tells a pod of this revision from an older one."""
-    labels, pod = names.labels(owner.name), _pod(owner, spec, config)
-    annotations = {names.TEMPLATE_HASH: digest({"labels": labels, "spec": pod})}
-    return {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod}
+    labels, pod = {**spec.pod_metadata.labels, **names.labels(owner.name)}, _pod(owner, spec, config)
+    annotations = spec.pod_metadata.annotations
+    # Only where there are some, so that a worker without them keeps the hash that its pods carry.
+    hashed = {"labels": labels, "spec": pod, **({"annotations": annotations} if annotations else {})}
+    return {
+        "metadata": {"labels": labels, "annotations": {**annotations, names.TEMPLATE_HASH: digest(hashed)}},
+        "spec": pod,
+    }
 
 
 def _strategy(spec: LLMWorkerSpec) -> dict[str, Any]:
