@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from assets import definitions
 from assets.engine import engine_python
 from assets.images import operator_image, worker_image
 from assets.models import NAMES, model_path
@@ -43,6 +44,8 @@ def main() -> int:
 def _programs(levels: list[int]) -> None:
     for level in levels:
         binaries.folder(level, say)
+    for wanted in definitions.ALL:
+        definitions.definition(wanted, say)
 
 
 def _engines() -> None:

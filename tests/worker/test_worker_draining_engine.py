@@ -1,6 +1,7 @@
 """How workers with the real vLLM end: asked to, killed, and hanging."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -18,6 +19,10 @@ from assets.waiting import until
 from assets.worker_process import WorkerProcess, ready_worker, running
 
 pytestmark = pytest.mark.engine
+
+ROOT = Path(__file__).parents[2]
+AUTOSCALING = (*(ROOT / "examples" / "autoscaling").glob("*.yaml"), ROOT / "docs" / "scaling.md")
+"""Where people are told which of the engine's metrics to scale by."""
 
 STREAMS = 20
 """Of a model that is slow enough for them to be open when something happens."""
@@ -138,6 +143,8 @@ def test_a_hanging_engine_is_not_ready_until_it_goes_on(tmp_path: Path) -> None:
         assert "llmworker_ready 1.0" in metrics
         assert "vllm:generation_tokens_total" in metrics
         assert 'llmworker_answers_total{code="200"}' in metrics
+        for asked in {name for path in AUTOSCALING for name in re.findall(r"vllm:\w+", path.read_text())}:
+            assert re.search(rf"^{asked}(\{{|_total| )", metrics, re.MULTILINE), f"{asked}: autoscalers are told of it"
 
 
 def test_a_hang_that_lasts_ends_the_worker_so_that_it_starts_anew(tmp_path: Path) -> None:
