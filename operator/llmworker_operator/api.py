@@ -73,18 +73,25 @@ class ServingSpec(PublicServing):
     without a restart. Unset: everybody is served."""
 
 
-def _gpu_rule() -> dict[str, str]:
+def _gpu_rules() -> list[dict[str, str]]:
     sizes = " * ".join(
         f"(has(self.engine) && has(self.engine.{size}) ? self.engine.{size} : 1)"
         for size in ("tensorParallelSize", "pipelineParallelSize")
     )
     without = [name for name in engines.names() if engines.profile(name).cuda is None]
-    return {
+    nodes = "(has(self.nodes) ? self.nodes : 1)"
+    count = {
         "rule": "!has(self.gpu) || !has(self.gpu.count) || (has(self.image) && has(self.image.profile) && "
-        f"self.image.profile in {without}) || self.gpu.count == {sizes}",
+        f"self.image.profile in {without}) || self.gpu.count * {nodes} == {sizes}",
         "message": "gpu.count must equal engine.tensorParallelSize times engine.pipelineParallelSize, each 1 where it "
-        "is unset: change one of them, or remove gpu.count",
+        "is unset, divided by nodes: change one of them, or remove gpu.count",
     }
+    split = {
+        "rule": f"{sizes} % {nodes} == 0".replace(sizes, f"({sizes})"),
+        "message": "every node runs as many GPUs as the others: nodes must divide engine.tensorParallelSize times "
+        "engine.pipelineParallelSize; raise engine.pipelineParallelSize, which is for the way between nodes",
+    }
+    return [count, split]
 
 
 SHARED_CACHE: Final = {
@@ -126,6 +133,10 @@ class LLMWorkerSpec(Group):
     replicas: Annotated[int, Field(ge=0, le=1000)] = 1
     """Number of pods behind the Service; what autoscalers set."""
 
+    nodes: Annotated[int, Field(ge=1, le=16)] = 1
+    """Nodes that the engine of one replica is split over. More than 1 is refused by this operator, which says so in the
+    condition Accepted. Unset: 1."""
+
     image: Image = Image()
     """Which worker image runs."""
 
@@ -160,7 +171,7 @@ class LLMWorkerSpec(Group):
     )
     """Variables that no field sets, for what the contract does not know."""
 
-    RULES: ClassVar = [_gpu_rule(), SHARED_CACHE, SURGING_CACHE]
+    RULES: ClassVar = [*_gpu_rules(), SHARED_CACHE, SURGING_CACHE]
 
     def settings(self) -> Settings:
         """The contract's part, without secrets: those are referenced where they are used."""
@@ -188,7 +199,7 @@ class LLMWorkerSpec(Group):
             return self.gpu.count
         if self.image.engine_profile().cuda is None:
             return 0
-        return self.gpus_needed()
+        return self.gpus_needed() // self.nodes
 
     def gpu_resource(self) -> str:
         """The extended resource that GPUs are counted by."""

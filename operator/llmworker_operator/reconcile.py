@@ -24,7 +24,7 @@ from llmworker_operator.owner import Owner
 from llmworker_operator.pods import Pod
 from llmworker_operator.render import children
 from llmworker_operator.store import KEPT, Child, Key, Store, Worker, controller
-from llmworker_operator.validation import Forbidden, InvalidSpec, understood
+from llmworker_operator.validation import Forbidden, InvalidSpec, Unsupported, understood
 
 log = logging.getLogger(__name__)
 
@@ -246,6 +246,8 @@ def _understood(worker: Worker, config: Config) -> LLMWorkerSpec:
         return understood(worker.spec, config)
     except Forbidden as error:
         raise Stalled("RemoteCodeForbidden", str(error)) from error
+    except Unsupported as error:
+        raise Stalled("MultiNodeUnsupported", str(error)) from error
     except InvalidSpec as error:
         raise Stalled("InvalidSpec", str(error)) from error
 

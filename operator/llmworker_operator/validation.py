@@ -28,6 +28,10 @@ class InvalidSpec(ValueError):
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
 
+class Unsupported(InvalidSpec):
+    """A spec that is sound, and that this operator cannot run yet."""
+
+
 class Forbidden(InvalidSpec):
     """A spec that could be run, and that this operator's settings do not allow."""
 
@@ -39,6 +43,8 @@ def understood(spec: Mapping[str, Any], config: Config) -> LLMWorkerSpec:
     """
     found = parsed(spec)
     problems, against = refusals(found), forbidden(found, config)
+    if problems and problems == unsupported(found):
+        raise Unsupported(problems)
     if problems:
         raise InvalidSpec([*problems, *against])
     if against:
@@ -54,7 +60,8 @@ def parsed(spec: Mapping[str, Any]) -> LLMWorkerSpec:
     except ValidationError as error:
         raise InvalidSpec(_schema_problem(detail) for detail in error.errors()) from error
     problems = [rule.in_resource() for rule in rules.broken(found.settings())]
-    problems += _gpu_problems(found) + _cache_problems(found)
+    problems += _node_problems(found) or _gpu_problems(found)
+    problems += _cache_problems(found)
     problems += [Problem("spec.rollout", message) for message in found.rollout.broken()]
     if problems:
         raise InvalidSpec(problems)
@@ -62,9 +69,20 @@ def parsed(spec: Mapping[str, Any]) -> LLMWorkerSpec:
 
 
 def refusals(spec: LLMWorkerSpec) -> list[Problem]:
-    """What the engine of the chosen profile refuses."""
+    """What the engine of the chosen profile refuses, and what no operator of this version runs."""
     found = refused(spec.settings(), spec.image.engine_profile())
-    return [Problem(BY_NAME[problem.variable].field, problem.message) for problem in found]
+    return [Problem(BY_NAME[problem.variable].field, problem.message) for problem in found] + unsupported(spec)
+
+
+def unsupported(spec: LLMWorkerSpec) -> list[Problem]:
+    """What this version cannot run yet: docs/decisions/0009 tells why."""
+    if spec.nodes == 1:
+        return []
+    message = (
+        f"an engine that is split over {spec.nodes} nodes is not supported yet. Remove nodes, and choose a node with "
+        f"{spec.gpus_needed()} GPUs, a quantized model, or a smaller one"
+    )
+    return [Problem("spec.nodes", message)]
 
 
 def forbidden(spec: LLMWorkerSpec, config: Config) -> list[Problem]:
@@ -93,9 +111,15 @@ def _schema_problem(detail: Mapping[str, Any]) -> Problem:
 
 def _gpu_problems(spec: LLMWorkerSpec) -> list[Problem]:
     given = spec.gpu.count
-    if given is None or spec.image.engine_profile().cuda is None or given == spec.gpus_needed():
+    if given is None or spec.image.engine_profile().cuda is None or given * spec.nodes == spec.gpus_needed():
         return []
     return [Problem("spec.gpu.count", f"{spec.RULES[0]['message']}; got {given} for {spec.gpus_needed()}")]
+
+
+def _node_problems(spec: LLMWorkerSpec) -> list[Problem]:
+    if spec.gpus_needed() % spec.nodes == 0:
+        return []
+    return [Problem("spec.nodes", f"{spec.RULES[1]['message']}; got {spec.nodes} for {spec.gpus_needed()}")]
 
 
 def _cache_problems(spec: LLMWorkerSpec) -> list[Problem]:

@@ -73,6 +73,12 @@ def test_an_affinity_that_is_none_is_refused_in_the_api_servers_words(workers: L
             "a pod beside the replicas would wait for the claim",
             id="two pods, one claim",
         ),
+        pytest.param({"nodes": 2}, "nodes must divide", id="more nodes than GPUs"),
+        pytest.param(
+            {"nodes": 2, "engine": {"tensorParallelSize": 2}, "gpu": {"count": 2}},
+            "divided by nodes",
+            id="all GPUs on each node",
+        ),
         pytest.param(
             {"podMetadata": {"labels": {"llmworker.dev/worker": "x"}}}, "is the operator's own", id="our label"
         ),
