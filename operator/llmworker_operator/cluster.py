@@ -113,9 +113,9 @@ class Cluster:
         except config.ConfigException as error:
             if context is not None:
                 raise NoCluster(f"the context {context}: {error}") from error
-            return await cls.connect(), "default"
+            return await cls.connect(_untold), "default"
         chosen = next((found for found in contexts if found["name"] == context), active)
-        return cls(client.ApiClient()), chosen["context"].get("namespace") or "default"
+        return cls(client.ApiClient(), _untold), chosen["context"].get("namespace") or "default"
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -277,6 +277,10 @@ class Cluster:
         if not 200 <= response.status < 300:  # noqa: PLR2004  (HTTP's own numbers)
             raise ApiError(response.status, _sentence(text))
         return text
+
+
+def _untold(method: str, status: int) -> None:
+    """Nobody counts a user's requests."""
 
 
 def _sentence(text: str) -> str:

@@ -271,36 +271,3 @@ async def test_a_field_of_a_wrong_type_in_an_opaque_part_is_refused(
     cluster.failure = ApiError(500, "failed to create typed patch object (prod/chat): expected map, got &{1}")
     assert await reconcile(KEY) == 60.0
     assert accepted(cluster)[0] == "Refused"
-
-
-async def test_a_budget_comes_and_goes_with_the_second_replica(
-    reconcile: Reconciler, cluster: FakeCluster, store: Store
-) -> None:
-    await reconcile(KEY)
-    cluster.writes.clear()
-    store.see_worker(cluster.put_worker(replicas=2))
-    await reconcile(KEY)
-    assert cluster.writes == ["Deployment", "PodDisruptionBudget", "status"]
-    cluster.writes.clear()
-    store.see_worker(cluster.put_worker(replicas=1))
-    await reconcile(KEY)
-    assert cluster.writes == ["Deployment", "delete PodDisruptionBudget", "status"]
-    cluster.writes.clear()
-    await reconcile(KEY)
-    assert cluster.writes == []
-
-
-async def test_while_paused_nothing_is_applied_or_deleted(
-    reconcile: Reconciler, cluster: FakeCluster, store: Store
-) -> None:
-    store.see_worker(cluster.put_worker(replicas=2))
-    await reconcile(KEY)
-    cluster.writes.clear()
-    store.see_worker(cluster.put_worker(paused=True, engine={"seed": 1}))
-    assert await reconcile(KEY) is None
-    assert cluster.writes == ["status"]
-    assert accepted(cluster)[0] == "Paused"
-    store.see_worker(cluster.put_worker(engine={"seed": 1}))
-    cluster.writes.clear()
-    await reconcile(KEY)
-    assert cluster.writes == ["Deployment", "delete PodDisruptionBudget", "status"]

@@ -1,4 +1,4 @@
-"""The claim that a worker may have and may lose, against a cluster made of dictionaries."""
+"""The children that a worker may have and may lose, against a cluster made of dictionaries."""
 
 from datetime import datetime, timezone
 from typing import Any
@@ -126,3 +126,17 @@ async def test_the_same_size_in_other_words_is_no_change(bench: Bench) -> None:
     await bench.say(cache=cache("1Gi"))
     assert await bench.say(cache=cache("1024Mi")) == ["PersistentVolumeClaim"]
     assert bench.reason == "Applied"
+
+
+async def test_a_budget_comes_and_goes_with_the_second_replica(bench: Bench) -> None:
+    await bench.say()
+    assert await bench.say(replicas=2) == ["Deployment", "PodDisruptionBudget"]
+    assert await bench.say(replicas=1) == ["Deployment", "delete PodDisruptionBudget"]
+    assert await bench.say(replicas=1) == []
+
+
+async def test_while_paused_nothing_is_applied_or_deleted(bench: Bench) -> None:
+    await bench.say(replicas=2)
+    assert await bench.say(paused=True, engine={"seed": 1}) == []
+    assert bench.reason == "Paused"
+    assert await bench.say(engine={"seed": 1}) == ["Deployment", "delete PodDisruptionBudget"]
