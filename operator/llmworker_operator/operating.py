@@ -133,7 +133,7 @@ class Operator:
         parts: dict[str, Coroutine[Any, Any, Any]] = {
             "signals": self._stop.flag.wait(),
             "resync": resyncs,
-            "look at the API server": stay_in_touch(self._cluster, watches),
+            "look at the API server": stay_in_touch(self._cluster, self._state.store, self._queue, watches),
             **{f"worker {number}": self._queue.work() for number in range(_WORKERS)},
         }
         if elector:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, NoReturn
 
-from llmworker_operator.cluster import PODS, WATCHED, WORKERS, ApiError, Cluster, Resource
+from llmworker_operator.cluster import BY_KIND, PODS, WATCHED, WORKERS, ApiError, Cluster, Resource
 from llmworker_operator.store import Key, Store
 from llmworker_operator.watches import Watches
 from llmworker_operator.work import WorkQueue
@@ -18,6 +18,9 @@ _RETRY = 1.0
 
 _SOON = 2.0
 """Seconds after a watch has listed again in which the others do so too."""
+
+_ASKED_ONE_BY_ONE = 50
+"""Objects at a look; there are more only where a watch is dead indeed."""
 
 _LOOK = 15.0
 """Seconds between two looks at the API server, whose being away explains silent watches."""
@@ -54,6 +57,16 @@ def _take_in(store: Store, resource: Resource, body: dict[str, Any]) -> Key | No
     if resource == WORKERS:
         return store.see_worker(body)
     return store.see_pod(body) if resource == PODS else store.see_child(body)
+
+
+async def _gone(cluster: Cluster, store: Store, watches: Watches) -> set[Key]:
+    """Forget what a list had shown while a watch told of its end: no watch tells that twice. Returns keys with news."""
+    news: set[Key | None] = set()
+    for kind, key in watches.missing()[:_ASKED_ONE_BY_ONE]:
+        if await cluster.read(BY_KIND[kind], *key) is None:
+            watches.vanished(kind, key)
+            news.add(store.forget(kind, key))
+    return {key for key in news if key}
 
 
 async def prime(cluster: Cluster, store: Store, queue: WorkQueue) -> None:
@@ -100,11 +113,13 @@ async def keep_in_step(
             count("ok")
 
 
-async def stay_in_touch(cluster: Cluster, watches: Watches) -> NoReturn:
-    """Look for ever whether the API server answers."""
+async def stay_in_touch(cluster: Cluster, store: Store, queue: WorkQueue, watches: Watches) -> NoReturn:
+    """Look for ever whether the API server answers, and whether what is missed is there."""
     while True:
         try:
             await cluster.answers()
+            for key in await _gone(cluster, store, watches):
+                queue.add(key)
         except ApiError as error:
             watches.does_not_answer(str(error))
         else:

@@ -52,8 +52,12 @@ class Watches:
         before = self._missed.get((kind, key))
         self._missed[kind, key] = _Missed(version, before.since if before else now)
 
+    def missing(self) -> list[tuple[str, Key]]:
+        """Kind and place of what no watch has told yet, the longest missed first."""
+        return list(self._missed)
+
     def vanished(self, kind: str, key: Key) -> None:
-        """A list showed that it is gone: kopf never tells what was deleted while a watch was cut."""
+        """It is gone: kopf never tells what was deleted while a watch was cut."""
         self._missed.pop((kind, key), None)
 
     def answers(self, now: float) -> None:

@@ -1,5 +1,6 @@
 """What a comparison of lists and store makes of both, and tells of the watches."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from llmworker_operator.cluster import DEPLOYMENTS, PODS, WATCHED, WORKERS, Resource
-from llmworker_operator.resync import resync
+from llmworker_operator.resync import resync, stay_in_touch
 from llmworker_operator.store import Key, Store
 from llmworker_operator.watches import Watches
 
@@ -37,8 +38,19 @@ class Lists:
         for body in self.objects[resource]:
             yield body
 
+    async def answers(self) -> None:
+        pass
+
     async def read(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         return next((body for body in self.objects[resource] if body["metadata"]["name"] == name), None)
+
+
+class Queue:
+    def __init__(self) -> None:
+        self.keys: list[Key] = []
+
+    def add(self, key: Key) -> None:
+        self.keys.append(key)
 
 
 @pytest.fixture
@@ -92,3 +104,33 @@ async def test_what_vanished_is_news_and_no_longer_missed(cluster: Lists, watche
     assert await resync(cluster, store, watches) == {KEY}  # type: ignore[arg-type]
     assert watches.dead(monotonic()) == []
     assert list(store.known("Deployment")) == []
+
+
+async def test_what_was_deleted_while_it_was_listed_is_forgotten_at_the_next_look(
+    cluster: Lists, watches: Watches
+) -> None:
+    """A list and a watch overtake one another: the list showed it once more after the watch had told of its end."""
+    store, queue = Store(), Queue()
+    await resync(cluster, store)  # type: ignore[arg-type]
+    store.forget("Pod", Key("prod", "chat-1"))
+    await resync(cluster, store, watches)  # type: ignore[arg-type]
+    cluster.objects[PODS] = []
+    assert len(watches.dead(monotonic())) == 1
+    looking = asyncio.create_task(stay_in_touch(cluster, store, queue, watches))  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    looking.cancel()
+    assert watches.dead(monotonic()) == []
+    assert queue.keys == [KEY]
+    assert list(store.known("Pod")) == []
+
+
+async def test_what_is_there_and_was_not_told_stays_missed(cluster: Lists, watches: Watches) -> None:
+    store, queue = Store(), Queue()
+    await resync(cluster, store)  # type: ignore[arg-type]
+    cluster.put(PODS, 9, "chat-1")
+    await resync(cluster, store, watches)  # type: ignore[arg-type]
+    looking = asyncio.create_task(stay_in_touch(cluster, store, queue, watches))  # type: ignore[arg-type]
+    await asyncio.sleep(0.01)
+    looking.cancel()
+    assert len(watches.dead(monotonic())) == 1
+    assert queue.keys == []
