@@ -83,6 +83,7 @@ class Operator:
         self._stop.listen()
         elector = self._elector()
         if elector and not await self._won(elector):
+            await elector.release()
             return 0
         self._state.phase = health.Phase.LISTING
         self._state.metrics.leads()
