@@ -80,9 +80,12 @@ class Cluster:
     """
 
     def __init__(
-        self, api: client.ApiClient, answered: Callable[[str, int], None], namespaces: Sequence[str] = ()
+        self, chosen: client.Configuration, answered: Callable[[str, int], None], namespaces: Sequence[str] = ()
     ) -> None:
-        self._api = api
+        last_look = aiohttp.TraceConfig()
+        last_look.on_request_chunk_sent.append(self._last_look)
+        chosen.trace_configs = [last_look]
+        self._api = client.ApiClient(chosen)
         self._answered = answered
         self._scopes = tuple(namespaces) or ("",)
         self.may_write_for: Callable[[], float] = lambda: math.inf
@@ -99,7 +102,7 @@ class Cluster:
                 await config.load_kube_config()
             except config.ConfigException as error:
                 raise NoCluster(f"neither a pod's service account nor a KUBECONFIG: {error}") from error
-        return cls(client.ApiClient(), answered, namespaces)
+        return cls(client.Configuration.get_default_copy(), answered, namespaces)
 
     @classmethod
     async def as_user(cls, context: str | None) -> tuple["Cluster", str]:
@@ -115,7 +118,7 @@ class Cluster:
                 raise NoCluster(f"the context {context}: {error}") from error
             return await cls.connect(_untold), "default"
         chosen = next((found for found in contexts if found["name"] == context), active)
-        return cls(client.ApiClient(), _untold), chosen["context"].get("namespace") or "default"
+        return cls(client.Configuration.get_default_copy(), _untold), chosen["context"].get("namespace") or "default"
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -246,6 +249,12 @@ class Cluster:
         text = await self._text(method, path, query, body, content_type, timeout=min(_TIMEOUT, left))
         answer: dict[str, Any] = json.loads(text)
         return answer
+
+    async def _last_look(self, _: Any, __: Any, sent: aiohttp.TraceRequestChunkSentParams) -> None:
+        """Just before a body goes out. Between the first look and this lie turns of the loop, in which a process can be
+        frozen as well: it was seen to send one write when it went on."""
+        if LEASES.api_version not in sent.url.path and self.may_write_for() <= 0:
+            raise ConnectionAbortedError("another operator may hold the Lease by now")
 
     async def _text(
         self,

@@ -1,7 +1,7 @@
 """What the API server's audit log says."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from cluster.rig import Rig
@@ -52,8 +52,3 @@ def writes(rig: Rig, since: int, namespace: str, *, of_operator: bool = False) -
         and event.get("objectRef", {}).get("namespace") == namespace
         and (by_operator(event) or not of_operator)
     )
-
-
-def written(events: Iterable[dict[str, Any]]) -> set[tuple[str, str]]:
-    """Verb and resource of those that change something."""
-    return {(event["verb"], resource(event)) for event in events if event["verb"] in _WRITES}
