@@ -40,6 +40,9 @@ _RETRY_REFUSED = 60.0
 _BETWEEN_STEPS = 2.0
 """Seconds between two writes of a status that only tell of a step on the way."""
 
+_AT_ONCE = 0.001
+"""Seconds: what is already known has not been acted on."""
+
 _RETRY_AWAY = 2.0
 """Seconds: the API server is away, busy or was overtaken."""
 
@@ -203,7 +206,9 @@ class Reconciler:
             return _RETRY_AWAY
         self._told[key] = now.timestamp()
         await self._tell(key, events.transitions(status, worker.status), observed.owner, now)
-        return None
+        # The answer to a write may tell of an edit before its watch does, whose event is then no news.
+        seen = self._store.workers.get(key)
+        return _AT_ONCE if seen and seen.edition != worker.edition else None
 
     async def _tell(self, key: Key, found: Iterable[Told], owner: Owner, now: datetime) -> None:
         """Post events. The status has said it all, so one that cannot be posted is not tried again."""

@@ -36,6 +36,11 @@ class Worker:
     status: dict[str, Any]
     deleting: bool
 
+    @property
+    def edition(self) -> tuple[str, int, bool]:
+        """Differs where a person has changed it."""
+        return self.uid, self.generation, self.deleting
+
 
 @dataclass
 class Child:

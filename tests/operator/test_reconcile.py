@@ -45,6 +45,18 @@ async def test_doing_it_again_writes_nothing(reconcile: Reconciler, cluster: Fak
     assert cluster.writes == []
 
 
+async def test_an_edit_that_only_the_answer_to_a_write_tells_of_is_looked_at(
+    reconcile: Reconciler, cluster: FakeCluster, store: Store
+) -> None:
+    """Its own event comes later, in a version that is known by then."""
+    edited = cluster.put_worker(engine={"maxModelLen": 99})
+    assert await reconcile(KEY) == 0.001
+    assert store.see_worker(edited) is None
+    cluster.writes.clear()
+    assert await reconcile(KEY) is None
+    assert cluster.writes == ["Deployment", "status"]
+
+
 async def test_an_edit_applies_only_what_it_touches(reconcile: Reconciler, cluster: FakeCluster, store: Store) -> None:
     await reconcile(KEY)
     cluster.writes.clear()
