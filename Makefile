@@ -72,6 +72,14 @@ prepare: setup ## Make everything that the tests stand on, with words
 bench-worker: setup ## The worker beside vLLM's own server, streaming (BENCH_ARGS="--quick --json FILE")
 	@$(RUN) -m bench.worker $(BENCH_ARGS)
 
+.PHONY: bench-operator
+bench-operator: setup ## What the control plane costs, with many LLMWorkers (BENCH_ARGS="--quick --count N --json FILE")
+	@$(RUN) -m bench.operator $(BENCH_ARGS)
+
+.PHONY: faults
+faults: setup ## The operator against faults of their full length: 40 minutes
+	@$(RUN) -m pytest -q -s --long tests/operator/test_faults_l1.py
+
 ##@ Development
 .PHONY: check
 check: setup ## Format, lint, types, layers, generated files

