@@ -43,6 +43,7 @@ def test_no_two_variables_share_a_name_or_a_field() -> None:
         ("HF_TOKEN", "spec.model.hfTokenSecretRef"),
         ("MAX_MODEL_LEN", "spec.engine.maxModelLen"),
         ("DEFAULT_BATCH_SIZE_GROWTH_FACTOR", "spec.streaming.defaultBatchSizeGrowthFactor"),
+        ("STREAM_INTERVAL", "spec.streaming.streamInterval"),
         ("API_KEYS_FILE", "spec.serving.apiKeysSecretRef"),
         ("RAW_OPENAI_OUTPUT", "spec.openai.rawOutput"),
         ("MAX_CONCURRENCY", "spec.serving.maxConcurrency"),

@@ -120,3 +120,19 @@ def test_the_cases_are_what_they_are_called(pair: Pair) -> None:
     assert len(chat("logprobs of a chat")["choices"][0]["logprobs"]["content"][0]["top_logprobs"]) == 3
     assert [choice["index"] for choice in chat("two choices")["choices"]] == [0, 1]
     assert chat("completion")["usage"]["completion_tokens"] == 40
+
+
+@pytest.mark.parametrize("case", ["tools", "a named tool"])
+def test_a_tool_call_in_events_of_several_tokens_is_the_same_call(pair: Pair, case: str) -> None:
+    path, body = CASES[case]
+    whole = json.loads(said(pair.ours, path, body)[2])
+    streamed = said(pair.ours, path, {**body, "stream": True, "stream_interval": 8})[2]
+    *events, end = [event.removeprefix("data: ") for event in streamed.split("\n\n") if event]
+    calls = [json.loads(event)["choices"][0]["delta"].get("tool_calls") or [] for event in events]
+    parts = [part["function"] for several in calls for part in several]
+    (call,) = whole["choices"][0]["message"]["tool_calls"]
+    assert end == "[DONE]"
+    assert "".join(part.get("name") or "" for part in parts) == call["function"]["name"]
+    arguments = "".join(part.get("arguments") or "" for part in parts)
+    assert json.loads(arguments) == json.loads(call["function"]["arguments"])
+    assert sum(map(bool, calls)) <= 2 + whole["usage"]["completion_tokens"] // 8, "the first, the rest by eights"

@@ -481,6 +481,10 @@ class Streaming(Group):
     default_batch_max_wait_ms: Annotated[Count | None, Unit("milliseconds"), Worker(), Ours()] = None
     """Most milliseconds that a token waits for its piece to fill, for people who watch. Unset: until it is full."""
 
+    stream_interval: Annotated[Count | None, Unit("tokens"), Ours()] = None
+    """Number of tokens that the engine writes as one event of a streamed answer, the first token and the last few
+    apart: more of them spare the server work. The sizes of pieces count events. Unset: 1."""
+
 
 class OpenAI(Group):
     """The OpenAI API that the worker serves."""
