@@ -69,7 +69,7 @@ prepare: setup ## Make everything that the tests stand on, with words
 
 ##@ Figures
 .PHONY: bench-worker
-bench-worker: setup ## The worker beside vLLM's own server, streaming (BENCH_ARGS="--quick --json FILE")
+bench-worker: setup ## The worker beside vLLM's own server, streaming (BENCH_ARGS="--quick --stream-interval 8 --json FILE")
 	@$(RUN) -m bench.worker $(BENCH_ARGS)
 
 .PHONY: bench-operator

