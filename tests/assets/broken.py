@@ -26,7 +26,7 @@ class Broken:
 def check_told(workers: LLMWorkers, name: str, broken: Broken, *, scheduled: bool) -> None:
     """All conditions, the event and `kubectl describe` tell it. `scheduled`: whether its pods have a node."""
     try:
-        until(lambda: workers.condition("Ready", name).get("reason") == broken.reason, "told", 120)
+        until(lambda: workers.condition("Ready", name).get("reason") == broken.reason, "told", 300)
     except AssertionError:
         pytest.fail(f"{broken.reason} is not told, but {workers.get('llmworker', name).get('status')}")
     found = {kind: workers.condition(kind, name) for kind in ("Scheduled", "ModelLoaded", "Ready", "Degraded")}

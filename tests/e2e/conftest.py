@@ -3,9 +3,8 @@
 import pytest
 
 from assets.images import operator_image, worker_image
-from assets.models import model_path
+from assets.installed import install_all
 from cluster.rig import Rig
-from demo import install
 from demo.kube import Kube
 
 
@@ -20,9 +19,7 @@ def images(l3: Rig) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def kube(l3: Rig, images: dict[str, str]) -> Kube:
-    """A cluster with the operator, and a claim `models` with both small models in the demo's namespace."""
+    """A cluster with all that the tests of the whole way need."""
     found = Kube(l3.environment())
-    install.operator(found, images["operator"])
-    install.model_claim(found, "llmworker-demo", model_path("SmolLM2-135M-Instruct").parent)
-    model_path("tiny-llama")
+    install_all(found, images["operator"])
     return found

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from assets.audit import by_user, resource
+from assets.installed import install_all
 from assets.waiting import until
 from cluster.rig import Rig
 from demo import install
@@ -195,3 +196,4 @@ def test_the_demo_on_a_cluster_that_is_already_there(kube: Kube, images: dict[st
     demo(kube, "down")
     assert kube.kubectl("get", "namespace", NAMESPACE, install.SYSTEM, "--ignore-not-found", "-o", "name") == ""
     assert kube.kubectl("get", "crd,clusterrole", "-o", "name").count("llmworker") == 0
+    install_all(kube, images["operator"])  # for the tests after this one
