@@ -12,7 +12,7 @@ from bench.servers import MODEL, plain, worker
 
 pytestmark = pytest.mark.engine
 
-TRIES = 5
+TRIES = 20
 """A busy engine may put two tokens into one event, on either side; at rest it does not."""
 
 USER = [{"role": "user", "content": "What is the weather in Paris?"}]
