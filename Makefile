@@ -77,7 +77,7 @@ bench-operator: setup ## What the control plane costs, with many LLMWorkers (BEN
 	@$(RUN) -m bench.operator $(BENCH_ARGS)
 
 .PHONY: faults
-faults: setup ## The operator against faults of their full length: 40 minutes
+faults: setup ## The operator against faults of their full length: 28 minutes
 	@$(RUN) -m pytest -q -s --long tests/operator/test_faults_l1.py
 
 ##@ Development
