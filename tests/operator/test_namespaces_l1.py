@@ -35,6 +35,7 @@ def confined(kube: Kube, l1: Rig, tmp_path_factory: pytest.TempPathFactory) -> I
     settings = {"KUBECONFIG": str(folder / "kubeconfig"), "LLMWORKER_NAMESPACES": ",".join(LISTED)}
     with running_operator(l1, folder, **settings) as found:
         yield found
+    kube.kubectl("delete", "llmworkers", "--all", "--all-namespaces")
 
 
 def rights(kube: Kube) -> str:
